@@ -1,0 +1,1 @@
+"""What every operation stands on, and nothing of any domain."""

@@ -1,0 +1,114 @@
+"""One database connection per container, checked when it fails instead of whenever it is used."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+from typing import Any
+
+import msgspec
+import pg8000.dbapi
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine.url import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from common.settings import Settings, settings
+
+
+class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]
+    """pg8000 ends a transaction over the extended protocol: three round trips. The simple one takes one."""
+
+    def commit(self) -> None:
+        self.execute_simple("commit")
+
+    def rollback(self) -> None:
+        if self._in_transaction:
+            self.execute_simple("rollback")
+
+
+def url_of(configuration: Settings) -> URL:
+    """The database's URL; where none is given, host and login of the stage, with an IAM token as password."""
+    if configuration.database_url:
+        return make_url(configuration.database_url).set(drivername="postgresql+pg8000")
+    return URL.create(
+        "postgresql+pg8000",
+        username=configuration.database_user,
+        host=configuration.database_host,
+        port=configuration.database_port,
+        database=configuration.database_name,
+        query={"sslmode": "verify-full"},
+    )
+
+
+def open_engine(url: URL, *, size: int = 1, iam: bool = False) -> Engine:
+    """An engine over at most ``size`` connections to ``url``."""
+    tls = ssl.create_default_context() if url.query.get("sslmode") == "verify-full" else None
+
+    def connect() -> Connection:
+        password = _iam_token(url) if iam else url.password
+        return Connection(
+            user=url.username or "",
+            password=password,
+            host=url.host or "127.0.0.1",
+            port=url.port or 5432,
+            database=url.database,
+            ssl_context=tls,
+            timeout=30,  # seconds without an answer; the login role's statement_timeout is shorter
+            application_name=settings().service or "groundwork",
+            tcp_keepalive=True,
+        )
+
+    return create_engine(
+        "postgresql+pg8000://",
+        creator=connect,
+        pool_size=size,
+        max_overflow=0,
+        pool_reset_on_return="rollback",
+        json_serializer=_dumps,
+    )
+
+
+def _iam_token(url: URL) -> str:
+    import boto3
+
+    token: str = boto3.client("rds").generate_db_auth_token(
+        url.host or "", url.port or 5432, url.username or ""
+    )
+    return token
+
+
+def _dumps(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@cache
+def engine() -> Engine:
+    """The container's engine."""
+    configuration = settings()
+    return open_engine(url_of(configuration), iam=not configuration.database_url)
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the error says that the connection, or the server, went away."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, (OSError, pg8000.dbapi.InterfaceError)):
+        return True
+    return sqlstate(error)[:2] in ("08", "57") and sqlstate(error) != "57014"
+
+
+def sqlstate(error: BaseException) -> str:
+    """The error's SQLSTATE, or an empty string."""
+    return _field(error, "C")
+
+
+def constraint(error: BaseException) -> str:
+    """The name of the constraint that the error says was violated, or an empty string."""
+    return _field(error, "n")
+
+
+def _field(error: BaseException, name: str) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    details = cause.args[0] if cause is not None and cause.args else None
+    return str(details.get(name, "")) if isinstance(details, dict) else ""

@@ -1,0 +1,35 @@
+"""Kafka clients for the stage: plain on a laptop, IAM over TLS on MSK. Imported only where they are used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaProducer
+
+from common.settings import settings
+
+
+def _connection() -> dict[str, Any]:
+    configuration = settings()
+    options: dict[str, Any] = {"bootstrap_servers": configuration.kafka_bootstrap_servers.split(",")}
+    if configuration.kafka_iam:
+        options |= {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+    return options
+
+
+def producer() -> Any:
+    """An idempotent producer that waits for every in-sync replica."""
+    return KafkaProducer(
+        **_connection(),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        request_timeout_ms=10_000,
+        delivery_timeout_ms=20_000,
+        max_block_ms=10_000,
+    )
+
+
+def admin(timeout_ms: int = 5_000) -> Any:
+    """An admin client that gives up after ``timeout_ms``."""
+    return KafkaAdminClient(**_connection(), request_timeout_ms=timeout_ms, bootstrap_timeout_ms=timeout_ms)

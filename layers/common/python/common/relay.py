@@ -1,0 +1,92 @@
+"""The relay: moves committed events from the outbox to Kafka, each at least once, each stream in order.
+
+A shard of the outbox is leased by locking its row of ``relay_shard`` for the transaction. Its rows are
+read in order, produced, acknowledged, deleted, committed. Rows are never picked by a remembered position,
+which would miss those that commit late, nor skipped when locked, which would reorder a stream.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from common import database, logs
+from common.background import Deadline
+from common.operation import PLATFORM, Uses, every
+
+BATCH = 500
+"""Events of one shard published in one transaction."""
+IDLE = 0.1
+"""Seconds between two looks at an empty outbox."""
+MARGIN = 5.0
+"""Seconds before the deadline at which a relay takes no new batch."""
+SPAN = 60.0
+"""Seconds that one invocation stays: until the schedule starts the next."""
+
+_LEASE = text("""
+select shard from platform.relay_shard s
+where exists (select from platform.outbox o where o.shard = s.shard)
+order by random() limit 1 for update skip locked
+""")
+_READ = text("""
+select position, topic, key, payload, headers from platform.outbox
+where shard = :shard order by position limit :batch
+""")
+_DELETE = text("delete from platform.outbox where position = any(:positions)")
+
+
+@every(minutes=1, service=PLATFORM, uses={Uses.KAFKA, Uses.OUTBOX}, timeout=90, memory=256, database=False)
+def relay(deadline: Deadline) -> dict[str, int]:
+    """Publish the outbox for a minute; answers how many events went out."""
+    ends = time.monotonic() + min(SPAN, deadline.remaining - MARGIN)
+    published = 0
+    while True:
+        moved = drain(database.engine(), _producer())
+        published += moved
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        if not moved:
+            time.sleep(min(IDLE, left))
+    logs.RELAY_PUBLISHED(events=published)
+    return {"published": published}
+
+
+@cache
+def _producer() -> Any:
+    from common import kafka_client
+
+    return kafka_client.producer()
+
+
+def drain(engine: Engine, producer: Any) -> int:
+    """Publish one batch of one shard; how many events that were, 0 when there is nothing to take."""
+    with engine.begin() as connection:
+        shard = connection.execute(_LEASE).scalar_one_or_none()
+        return 0 if shard is None else _publish(connection, producer, shard)
+
+
+def _publish(connection: Connection, producer: Any, shard: int) -> int:
+    rows = connection.execute(_READ, {"shard": shard, "batch": BATCH}).all()
+    sent = []
+    for row in rows:
+        headers = [(name, value.encode()) for name, value in row.headers.items()]
+        sent.append(producer.send(row.topic, row.payload.encode(), key=row.key.encode(), headers=headers))
+    producer.flush()
+    # After a failure the later events of its stream stay too: they must not overtake it.
+    blocked: set[str] = set()
+    done = []
+    for row, future in zip(rows, sent, strict=True):
+        if row.key not in blocked and future.succeeded():
+            done.append(row.position)
+        else:
+            blocked.add(row.key)
+    if blocked:
+        failure = next(future.exception for future in sent if future.failed())
+        logs.RELAY_FAILED(exc_info=failure, shard=shard, streams=len(blocked))
+    if done:
+        connection.execute(_DELETE, {"positions": done})
+    return len(done)

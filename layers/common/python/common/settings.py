@@ -1,0 +1,64 @@
+"""What the stage tells a function through its environment, read once per container."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+
+NAMESPACE = "Groundwork"
+"""The CloudWatch namespace of every metric."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One function's configuration; every field has its environment variable, in capitals."""
+
+    stage: str = "local"
+    service: str = ""
+    version: str = "0"
+    database_url: str = ""
+    """Full URL with credentials (stage ``local``); elsewhere host, user and an IAM token."""
+    database_host: str = ""
+    database_port: int = 5432
+    database_name: str = "groundwork"
+    database_user: str = ""
+    kafka_bootstrap_servers: str = ""
+    kafka_iam: bool = False
+    migration_head: str = ""
+    issuer: str = "urn:groundwork:local"
+    """``iss`` of the tokens accepted here."""
+    audience: str = "groundwork"
+    """``aud`` of the tokens accepted here."""
+    public_url: str = ""
+    """Base URL of the API as callers see it; empty: taken from each request."""
+    scrape_token: str = field(default="", repr=False)
+    """Bearer token that a Prometheus scraper must send; empty: none."""
+    bucket: str = ""
+    open_signup: bool = True
+    """Whether anyone may register a tenant."""
+    signing_secret: str = field(default="", repr=False)
+    """Key-encryption secret of the token signing keys (stage ``local``)."""
+    signing_secret_arn: str = ""
+    """Where that secret is kept elsewhere: AWS Secrets Manager."""
+
+    @classmethod
+    def read(cls, environment: dict[str, str] | None = None) -> Settings:
+        """Settings from environment variables; unknown ones are ignored."""
+        source = dict(os.environ) if environment is None else environment
+        values: dict[str, object] = {}
+        for name, default in vars(cls()).items():
+            raw = source.get(name.upper())
+            if raw is None:
+                continue
+            if isinstance(default, bool):
+                values[name] = raw.lower() in ("1", "true", "yes")
+            else:
+                values[name] = int(raw) if isinstance(default, int) else raw
+        return cls(**values)  # type: ignore[arg-type]
+
+
+@cache
+def settings() -> Settings:
+    """The container's settings."""
+    return Settings.read()

@@ -1,0 +1,184 @@
+"""The unit of work: one transaction with its tenant, its caller and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Connection, CursorResult, Engine, Executable, RootTransaction
+
+from common import outbox
+from common.clock import Clock
+from common.errors import Unauthenticated
+from common.events import Envelope, type_of
+from common.identifiers import uuid7
+from common.principal import ANONYMOUS, Principal
+
+
+class Work:
+    """What an operation is given to change the world with.
+
+    It opens a transaction on first need, in one round trip that also sets the tenant (row-level security)
+    and reads whether the caller's session still lives. The runtime commits it; operations never do.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        service: str,
+        *,
+        principal: Principal = ANONYMOUS,
+        clock: Clock | None = None,
+        correlation: str = "",
+        traceparent: str = "",
+        reads_only: bool = False,
+        authorization_version: int = 0,
+    ) -> None:
+        self._engine = engine
+        self._service = service
+        self._reads_only = reads_only
+        self._authorization_version = authorization_version
+        self._connection: Connection | None = None
+        self._transaction: RootTransaction | None = None
+        self._events: list[Envelope] = []
+        self._versions: dict[str, int] = {}
+        self.principal = principal
+        self.clock = clock or Clock()
+        self.correlation = correlation
+        self.traceparent = traceparent
+        self._tenant = principal.tenant
+        self._now: datetime | None = None
+        self.live_keys: frozenset[str] = frozenset()
+        self.committing = False
+        """Whether a commit was sent: if its answer is lost, nobody knows whether it happened."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this work, the same wherever it is asked."""
+        if self._now is None:
+            self._now = self.clock.now()
+        return self._now
+
+    @property
+    def tenant(self) -> UUID:
+        """The tenant whose rows are seen; a public operation enters one first."""
+        if self._tenant is None:
+            raise Unauthenticated("The operation needs a tenant; sign in.")
+        return self._tenant
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's connection."""
+        if self._connection is None:
+            self.begin()
+        assert self._connection is not None
+        return self._connection
+
+    def begin(self) -> None:
+        """Open the transaction; a session that no longer lives is refused (401)."""
+        connection = self._engine.connect()
+        try:
+            self._transaction = connection.begin()
+            driver: Any = connection.connection.driver_connection
+            rows = driver.execute_simple(self._opening()).rows
+            if self.principal.session is not None:
+                self._admit(*rows[0])
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _opening(self) -> str:
+        """One simple query, hence one round trip; nothing but UUIDs and integers is written into it."""
+        begin = "begin read only" if self._reads_only else "begin"
+        caller = self.principal
+        if caller.session is not None:
+            return (
+                f"{begin}; select live, fresh, kids from platform.enter("  # noqa: S608
+                f"'{caller.tenant}', '{caller.session}', '{caller.id}', {self._authorization_version:d})"
+            )
+        if self._tenant is not None:
+            return f"{begin}; select set_config('app.tenant_id', '{self._tenant}', true)"
+        return begin
+
+    def _admit(self, live: bool, fresh: bool, kids: str) -> None:
+        if not live:
+            raise Unauthenticated("The session has ended; sign in again.")
+        if not fresh:
+            raise Unauthenticated("Your permissions have changed; refresh the token.")
+        self.live_keys = frozenset(kids.split())
+
+    def enter(self, tenant: UUID) -> None:
+        """Take up a tenant within a public operation: sees and writes that tenant's rows from here on."""
+        self.connection.exec_driver_sql("select set_config('app.tenant_id', %s, true)", (str(tenant),))
+        self._tenant = tenant
+
+    def act_as(self, principal: Principal) -> None:
+        """Record a principal that the operation itself has authenticated as the actor of its events."""
+        self.principal = principal
+
+    def execute(
+        self, statement: Executable, parameters: Mapping[str, Any] | list[dict[str, Any]] | None = None
+    ) -> CursorResult[Any]:
+        """Run a statement in the transaction."""
+        return self.connection.execute(statement, parameters)
+
+    def emit(self, data: Any) -> None:
+        """Store and publish an event with the commit; its declaration names its topic and its stream."""
+        declared = type_of(data)
+        stream = declared.stream(data)
+        version = data.version if declared.versioned else self._next(stream)
+        self._events.append(
+            Envelope(
+                id=uuid7(),
+                type=declared.topic,
+                source=f"/{self._service}",
+                subject=stream,
+                time=self.now,
+                tenant=self.tenant,
+                version=version,
+                actor=self.principal.name,
+                correlation=self.correlation,
+                data=msgspec.Raw(msgspec.json.encode(data)),
+                traceparent=self.traceparent,
+            )
+        )
+
+    def commit(self) -> None:
+        """Append the events, then commit. Without an opened transaction there is nothing to do."""
+        if self._transaction is None or self._connection is None:
+            return
+        if self._events:
+            outbox.append(self._connection, self._service, self._events)
+        self.committing = True
+        self._transaction.commit()
+        self._close()
+
+    def rollback(self) -> None:
+        """Undo; the events are forgotten with it."""
+        self._close()
+
+    def invalidate(self) -> None:
+        """Throw the connection away: what it is attached to did not answer."""
+        if self._connection is not None:
+            self._connection.invalidate()
+        self._close()
+
+    def _close(self) -> None:
+        connection, self._connection, self._transaction = self._connection, None, None
+        self._events.clear()
+        self._versions.clear()
+        if connection is not None:
+            connection.close()
+
+    def _next(self, stream: str) -> int:
+        """Versions of a stream that this work writes to more than once follow each other."""
+        if stream not in self._versions:
+            self._versions[stream] = (
+                outbox.next_version(self.connection, self._service, self.tenant, stream) - 1
+            )
+        self._versions[stream] += 1
+        return self._versions[stream]
