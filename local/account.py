@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from local.errors import MissingError
+from local.errors import LocalError, MissingError
 
 
 @cache
@@ -47,7 +47,10 @@ def refuge(path: Path) -> Path:
     if reachable(path):
         return path
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"groundwork-{digest}" / path.name  # noqa: S108 (made 0711, its content is the account's)
+    place = Path("/var/tmp") / f"groundwork-{digest}"  # noqa: S108 (checked to be ours)
+    if place.exists() and place.stat().st_uid != os.geteuid():
+        raise LocalError(f"{place} belongs to another account.", "Remove it, or set DATABASE_URL.")
+    return place / path.name
 
 
 def reachable_copy(directory: Path, *beside: Path) -> Path:

@@ -1,0 +1,48 @@
+"""Zip archives unpacked once, however many execution environments use them.
+
+Like `executor`, this is loaded by the emulators in their own virtual environments: standard library alone.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+
+
+class Unpacker:
+    """Directories of zip archives, each unpacked once however many environments use it."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def directory(self, archive: bytes) -> Path:
+        """The unpacked archive. It is named by the archive's digest, so it is also found after a restart."""
+        digest = hashlib.sha256(archive).hexdigest()
+        with self._guard:
+            lock = self._locks.setdefault(digest, threading.Lock())
+        place = self._cache / digest
+        with lock:
+            if not place.exists():
+                self._cache.mkdir(parents=True, exist_ok=True)
+                partial = Path(tempfile.mkdtemp(dir=self._cache, prefix=f"{digest[:8]}."))
+                try:
+                    _unzip(archive, partial)
+                    partial.replace(place)
+                except BaseException:
+                    shutil.rmtree(partial, ignore_errors=True)
+                    raise
+        return place
+
+
+def _unzip(archive: bytes, target: Path) -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(archive)
+        with zipfile.ZipFile(file) as entries:
+            for entry in entries.infolist():
+                path = entries.extract(entry, target)  # keeps within the target whatever the entry is called
+                if mode := entry.external_attr >> 16 & 0o777:
+                    Path(path).chmod(mode | 0o600)
