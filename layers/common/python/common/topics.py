@@ -25,15 +25,13 @@ class TopicSpec(msgspec.Struct, frozen=True):
 def provision(event: dict[str, Any]) -> dict[str, Any]:
     """Create the topics that are missing, and widen or re-time those that differ.
 
-    ``event["topics"]`` overrides the topics declared at synthesis (environment ``TOPICS``). Answers
+    ``event["topics"]`` takes the place of the bundled manifest's. Answers
     ``{"ok", "created", "altered", "unchanged"}``.
     """
-    import os
+    from common import kafka_client, manifest
 
-    wanted = msgspec.convert(
-        event.get("topics") or msgspec.json.decode(os.environ.get("TOPICS", "[]")), list[TopicSpec]
-    )
-    from common import kafka_client
+    given = event.get("topics")
+    wanted = msgspec.convert(given, list[TopicSpec]) if given else manifest.read().topics
 
     client = kafka_client.admin(30_000)
     try:

@@ -1,0 +1,7 @@
+"""What gateway stores."""
+
+from __future__ import annotations
+
+from common.tables import schema
+
+metadata = schema("gateway")

@@ -1,0 +1,87 @@
+"""The migration Lambda: Alembic beside the database, called by each deployment and by an operator."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from common import database, logs, manifest
+from common.errors import Invalid
+from common.operation import PLATFORM, Uses, custom_resource
+from common.settings import settings
+from migrations import runner
+from migrations.security import login, role_password
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What the migration Lambda is asked: a command, and the revision it aims at."""
+
+    command: Literal["upgrade", "downgrade", "current", "check"] = "upgrade"
+    revision: str = ""
+
+
+@custom_resource("migrations", service=PLATFORM, uses={Uses.ADMIN}, timeout=600, memory=512, database=False)
+def migrate(event: dict[str, Any]) -> dict[str, Any]:
+    """Migrate the database: ``upgrade`` (to ``revision`` or head), ``downgrade`` (to ``revision``),
+    ``current``, or ``check`` (``ok`` only at head). Idempotent; two at once follow each other.
+
+    Answers ``{"ok", "before", "after", "head"}``.
+    """
+    asked = msgspec.convert({k: v for k, v in event.items() if k in ("command", "revision")}, Request)
+    head = runner.head()
+    with runner.locked(database.engine()) as connection:
+        before = runner.current(connection)
+        if asked.command == "upgrade":
+            runner.upgrade(connection, asked.revision or "head")
+            _settle(connection)
+        elif asked.command == "downgrade":
+            if not asked.revision:
+                raise Invalid.at("/revision", "Say which revision to go back to; base is none.")
+            runner.downgrade(connection, asked.revision)
+        after = runner.current(connection)
+    logs.MIGRATED(command=asked.command, before=before, after=after)
+    ok = asked.command != "check" or after == head
+    return {"ok": ok, "before": before, "after": after, "head": head}
+
+
+def _settle(connection: Connection) -> None:
+    """After an upgrade: the logins can sign in, and the permission catalogue is this release's."""
+    admin_password = database.url_of(settings()).password
+    for name in (*_services(connection), PLATFORM):
+        role = login(name)
+        if settings().database_url:
+            secret = role_password(str(admin_password or ""), role)
+            connection.execute(text(f"alter role {role} password '{secret}'"))
+        elif connection.execute(text("select 1 from pg_roles where rolname = 'rds_iam'")).scalar():
+            connection.execute(text(f"grant rds_iam to {role}"))
+    _publish_permissions(connection)
+    connection.commit()
+
+
+def _services(connection: Connection) -> list[str]:
+    members = text("""
+        select m.rolname from pg_auth_members a
+        join pg_roles g on g.oid = a.roleid join pg_roles m on m.oid = a.member
+        where g.rolname = 'groundwork_service' and m.rolcanlogin
+    """)
+    return [name.removeprefix("groundwork_") for name in connection.execute(members).scalars()]
+
+
+def _publish_permissions(connection: Connection) -> None:
+    if connection.execute(text("select to_regclass('auth.permissions')")).scalar() is None:
+        return
+    rows = [msgspec.to_builtins(permission) for permission in manifest.read().permissions]
+    if not rows:
+        return
+    connection.execute(
+        text("""
+            insert into auth.permissions (name, service, description) values (:name, :service, :description)
+            on conflict (name) do update set service = excluded.service, description = excluded.description
+        """),
+        rows,
+    )
+    connection.execute(
+        text("delete from auth.permissions where name <> all(:names)"), {"names": [r["name"] for r in rows]}
+    )
