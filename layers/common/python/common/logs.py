@@ -15,7 +15,9 @@ from common.settings import settings
 @cache
 def logger() -> Logger:
     """The container's logger; keys appended to it are on every line of the invocation."""
-    return Logger(service=settings().service or "groundwork", level="INFO", use_rfc3339=True, utc=True)
+    return Logger(
+        service=settings().service or "groundwork", level="INFO", use_rfc3339=True, utc=True, location=None
+    )
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 from zlib import crc32
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from common.errors import BadRequest
 from common.events import MAX_SIZE, Envelope
@@ -90,8 +91,9 @@ def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -
                 envelope.headers(),
             )
         )
-    statement = _STATEMENTS.get(schema) or _STATEMENTS.setdefault(schema, text(_APPEND.format(schema=schema)))
-    connection.execute(statement, {"records": msgspec.json.encode(records).decode()})
+    connection.execute(_append_to(schema), {"records": msgspec.json.encode(records).decode()})
 
 
-_STATEMENTS: dict[str, Any] = {}
+@cache
+def _append_to(schema: str) -> TextClause:
+    return text(_APPEND.format(schema=schema))

@@ -7,13 +7,15 @@ error names.
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from common.cel.durations import NANOSECONDS, Duration
 from common.cel.errors import CelEvaluationError
 from common.cel.operators import Frame, charge, no_overload
 from common.cel.timestamps import Timestamp
 from common.cel.values import INT_MAX, INT_MIN, UINT_MAX, Uint, unchecked_uint
+
+T = TypeVar("T")
 
 _TWO_63, _TWO_64 = 2.0**63, 2.0**64
 _LONGEST_NUMBER = 1_000
@@ -71,7 +73,7 @@ def to_uint(value: Any, frame: Frame, at: int) -> int:  # noqa: ARG001
     """`uint(x)`: doubles toward zero; nothing negative."""
     kind = value.__class__
     if kind is Uint:
-        return int.__pos__(value) if False else value
+        return unchecked_uint(value)
     if kind is int:
         number = value
     elif kind is float:
@@ -165,7 +167,7 @@ def to_duration(value: Any, frame: Frame, at: int) -> Duration:  # noqa: ARG001
     raise no_overload("duration", (value,), at)
 
 
-def _reading[T](read: Callable[[Any], T], value: Any, at: int) -> T:
+def _reading(read: Callable[[Any], T], value: Any, at: int) -> T:
     try:
         return read(value)
     except (ValueError, OverflowError) as unfit:

@@ -5,6 +5,7 @@ of them is a double, exactly where neither is. Every function takes admitted val
 offset that an error names.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -141,10 +142,9 @@ def divide(a: Any, b: Any, frame: Frame, at: int) -> Any:  # noqa: ARG001
 
 
 def _by_zero(a: float, b: float) -> float:
-    if a == 0 or a != a:  # noqa: PLR0124
-        return float("nan")
-    # The sign of a zero shows in its text alone, unless math is imported for it.
-    return float("inf") if (a > 0) != str(b).startswith("-") else float("-inf")
+    if a == 0 or math.isnan(a):
+        return math.nan
+    return math.copysign(math.inf, a) * math.copysign(1.0, b)
 
 
 def modulo(a: Any, b: Any, frame: Frame, at: int) -> Any:  # noqa: ARG001

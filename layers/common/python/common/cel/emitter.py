@@ -1,0 +1,293 @@
+"""A syntax tree to closures: each node becomes one function of the frame, chosen for the node's shape.
+
+Constant parts are evaluated once, here, unless that is an error (which must stay where `||` may absorb it).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from common.cel import comprehensions, logic, reading, relations
+from common.cel.checker import Checked
+from common.cel.errors import CelEvaluationError
+from common.cel.functions import FUNCTIONS
+from common.cel.limits import Limits, Meter
+from common.cel.names import readings
+from common.cel.operators import METER, Frame, negate, no_overload
+from common.cel.patterns import matches
+from common.cel.reading import Adapt, Evaluate
+from common.cel.signatures import ARITHMETIC, GLOBAL, RECEIVER
+from common.cel.syntax import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    Has,
+    Ident,
+    Index,
+    ListLiteral,
+    Literal,
+    Logical,
+    MapLiteral,
+    Node,
+    Select,
+    Unary,
+    dotted_name,
+)
+from common.cel.types import NAMED_TYPES
+from common.cel.values import SCALARS, MixedMap, Uint, type_of
+
+_KEYS = frozenset({bool, int, Uint, str})
+_SHORT = 64
+
+
+class Emitter:
+    """Compiles one tree. `metered` tells afterwards whether its closures need a frame of their own with a meter."""
+
+    def __init__(self, limits: Limits, container: str, checked: Checked | None) -> None:
+        self.limits = limits
+        self.container = container
+        self.checked = checked
+        self.metered = False
+        self._slots: dict[str, int] = {}
+        self._slot_count = 0
+        self._constants: dict[int, Any] = {}
+
+    def emit(self, node: Node, whole: bool = True) -> Evaluate:
+        """The closure of a node. With `whole` false only parts of its value are used, so only they are adapted."""
+        match node:
+            case Literal(value=value):
+                return self._constant(node, value)
+            case Ident() | Select():
+                return self._adapted(self._chain(node), node, whole)
+            case Has(operand=operand, field=field, at=at):
+                return reading.presence(self.emit(operand, whole=False), field, at)
+            case Index():
+                return self._adapted(self._index(node), node, whole)
+            case Logical(operator=operator, terms=terms, at=at):
+                return logic.chain(operator, [self.emit(term) for term in terms], at)
+            case Conditional(test=test, then=then, otherwise=otherwise, at=at):
+                return logic.conditional(self.emit(test), self.emit(then), self.emit(otherwise), at)
+            case Comprehension():
+                return self._comprehension(node)
+            case _:
+                return self._foldable(node)
+
+    def _foldable(self, node: Node) -> Evaluate:
+        match node:
+            case Binary():
+                run = self._binary(node)
+            case Unary():
+                run = self._unary(node)
+            case Call():
+                run = self._call(node)
+            case ListLiteral():
+                run = self._list(node)
+            case MapLiteral():
+                run = self._map(node)
+            case _:
+                raise TypeError(f"not a syntax tree: {node!r}")
+        if not all(id(child) in self._constants for child in node.children()):
+            return run
+        if isinstance(node, Call) and node.function == "matches":
+            return run
+        try:
+            value = run({METER: Meter(self.limits.cost)})
+        except CelEvaluationError:
+            return run
+        return self._constant(node, value)
+
+    def _constant(self, node: Node, value: Any) -> Evaluate:
+        self._constants[id(node)] = value
+        return lambda frame: value  # noqa: ARG005
+
+    def _adapted(self, read: Evaluate, node: Node, whole: bool) -> Evaluate:
+        adapt: Adapt | None = None
+        if whole and self.checked is not None:
+            kind = self.checked.types[id(node)]
+            adapt = reading.adaptation(kind)
+            if adapt is not None and (kind.parameters or kind.fields):
+                self.metered = True
+        return reading.adapted(read, adapt, node.at)
+
+    def _chain(self, node: Ident | Select) -> Evaluate:
+        """A variable with its fields, of a macro, declared, or looked for at run time; or a field of any value."""
+        chain = dotted_name(node)
+        if chain is None:
+            assert isinstance(node, Select)
+            return reading.select(self.emit(node.operand, whole=False), node.field, node.at)
+        root, fields = chain
+        if not root.absolute and root.name in self._slots:
+            return reading.path(self._slots[root.name], fields, node.at)
+        if self.checked is not None:
+            known = self.checked.readings.get(id(node))
+            if known is not None:
+                return reading.path(*known, node.at)
+        options = [(names, rest) for names, rest in readings(root, fields, self.container)]
+        denoted = next(
+            (NAMED_TYPES[name] for names, rest in options if not rest for name in names if name in NAMED_TYPES),
+            None,
+        )
+        flat = tuple((name, rest) for names, rest in options for name in names)
+        if len(flat) == 1 and denoted is None:
+            return reading.path(*flat[0], node.at)
+        return reading.first_bound(flat, denoted, root.name, node.at)
+
+    def _index(self, node: Index) -> Evaluate:
+        operand = self.emit(node.operand, whole=False)
+        self.metered = True
+        return reading.index(operand, self.emit(node.index), node.at)
+
+    def _list(self, node: ListLiteral) -> Evaluate:
+        elements = [self.emit(element) for element in node.elements]
+        return lambda frame: [element(frame) for element in elements]
+
+    def _map(self, node: MapLiteral) -> Evaluate:
+        entries = [(self.emit(key), self.emit(value), key.at) for key, value in node.entries]
+
+        def run(frame: Frame) -> Mapping[Any, Any]:
+            built: dict[tuple[bool, Any], Any] = {}
+            for key_of, value_of, at in entries:
+                key = key_of(frame)
+                if key.__class__ not in _KEYS:
+                    raise CelEvaluationError(
+                        f"a map's keys are bool, int, uint or string, not {type_of(key)}", at
+                    )
+                mark = key.__class__ is bool, key
+                if mark in built:
+                    raise CelEvaluationError(f"the map repeats the key {key!r}", at)
+                built[mark] = value_of(frame)
+            if len({is_bool for is_bool, _ in built}) < 2:
+                return {key: value for (_, key), value in built.items()}
+            return MixedMap((key, value) for (_, key), value in built.items())
+
+        return run
+
+    def _unary(self, node: Unary) -> Evaluate:
+        operand, at = self.emit(node.operand), node.at
+        if node.operator == "!":
+            return logic.negation(operand, at)
+        return lambda frame: negate(operand(frame), at)
+
+    def _binary(self, node: Binary) -> Evaluate:
+        operator, at = node.operator, node.at
+        left, right = self.emit(node.left), self.emit(node.right)
+        if operator in ARITHMETIC:
+            self.metered = True
+            return relations.arithmetic(operator, left, right, at)
+        if operator == "in":
+            return self._membership(node, left, right)
+        if self._is_short(node.right):
+            return self._with_constant(operator, node.left, left, self._constants[id(node.right)], at)
+        if self._is_short(node.left):
+            mirrored = relations.MIRRORED[operator]
+            return self._with_constant(mirrored, node.right, right, self._constants[id(node.left)], at)
+        self.metered = True
+        shape = relations.equality if operator in ("==", "!=") else relations.ordering
+        return shape(operator, left, right, at)
+
+    def _is_short(self, node: Node) -> bool:
+        """Whether the node is a constant that compares with anything at no cost worth counting."""
+        if id(node) not in self._constants:
+            return False
+        value = self._constants[id(node)]
+        return value.__class__ in SCALARS and (not isinstance(value, (str, bytes)) or len(value) <= _SHORT)
+
+    def _with_constant(
+        self, operator: str, operand: Node, read: Evaluate, constant: Any, at: int
+    ) -> Evaluate:
+        if operator not in ("==", "!="):
+            return relations.ordering_with_constant(operator, read, constant, at)
+        return relations.equality_with_constant(operator, read, constant, at)
+
+    def _membership(self, node: Binary, element: Evaluate, holder: Evaluate) -> Evaluate:
+        constant = self._constants.get(id(node.right))
+        if isinstance(constant, list):
+            by_hash = relations.membership_in_constants(element, constant)
+            if by_hash is not None:
+                return by_hash
+        self.metered = True
+        return relations.membership(element, holder, node.at)
+
+    def _call(self, node: Call) -> Evaluate:
+        self.metered = True
+        name, at = node.function, node.at
+        written = node.arguments if node.receiver is None else (node.receiver, *node.arguments)
+        operands = [self.emit(operand, whole=name != "size") for operand in written]
+        if name == "matches" and len(operands) == 2:
+            return self._matches(operands[0], operands[1], at)
+        function = FUNCTIONS.get((name, node.receiver is not None, len(operands)))
+        if function is None:
+            return self._unknown(node, operands)
+        if len(operands) == 1:
+            only = operands[0]
+            return lambda frame: function(only(frame), frame, at)
+        first, second = operands
+        return lambda frame: function(first(frame), second(frame), frame, at)
+
+    def _matches(self, text: Evaluate, pattern: Evaluate, at: int) -> Evaluate:
+        longest = self.limits.pattern
+
+        def run(frame: Frame) -> bool:
+            value, expression = text(frame), pattern(frame)
+            if value.__class__ is str and expression.__class__ is str:
+                return matches(value, expression, longest, frame, at)
+            raise no_overload("matches", (value, expression), at)
+
+        return run
+
+    def _unknown(self, node: Call, operands: list[Evaluate]) -> Evaluate:
+        """A call that no function answers: an error when it is evaluated, as everything unchecked is."""
+        known = node.function in (GLOBAL if node.receiver is None else RECEIVER)
+        name, at = node.function, node.at
+
+        def run(frame: Frame) -> Any:
+            if known:
+                raise no_overload(name, tuple(operand(frame) for operand in operands), at)
+            raise CelEvaluationError(f"undeclared reference to function {name!r}", at)
+
+        return run
+
+    def _comprehension(self, node: Comprehension) -> Evaluate:
+        self.metered = True
+        target = self.emit(node.target, whole=False)
+        slot = self._slot_count
+        self._slot_count += 1
+        outer = self._slots
+        self._slots = {**outer, node.variable: slot}
+        predicate = None if node.predicate is None else self.emit(node.predicate)
+        result = None if node.result is None else self.emit(node.result)
+        self._slots = outer
+        weight = 1 + sum(_weight(part) for part in (node.predicate, node.result) if part is not None)
+        if predicate is None or node.macro in ("map", "filter"):
+            return comprehensions.transformation(
+                node.macro, target, slot, predicate, result, weight, node.at
+            )
+        if node.macro == "exists_one":
+            return comprehensions.exists_one(target, slot, predicate, weight, node.at)
+        return comprehensions.quantifier(node.macro, target, slot, predicate, weight, node.at)
+
+
+def _weight(node: Node) -> int:
+    """The nodes evaluated each time this one is; what a macro inside does per element it spends itself."""
+    below = (node.target,) if isinstance(node, Comprehension) else node.children()
+    return 1 + sum(map(_weight, below))
+
+
+Compiled = Callable[[Mapping[str, Any]], Any]
+
+
+def compile_tree(tree: Node, limits: Limits, container: str, checked: Checked | None) -> Compiled:
+    """A function of the bindings. It never changes them."""
+    emitter = Emitter(limits, container, checked)
+    run = emitter.emit(tree)
+    cost = limits.cost
+
+    def metered(bindings: Mapping[str, Any]) -> Any:
+        frame: Frame = dict(bindings)
+        frame[METER] = Meter(cost)
+        return run(frame)
+
+    def direct(bindings: Mapping[str, Any]) -> Any:
+        return run(bindings if bindings.__class__ is dict else dict(bindings))  # type: ignore[arg-type]
+
+    return metered if emitter.metered else direct
