@@ -1,9 +1,9 @@
 """Lambda execution environments without Docker, for both AWS emulators.
 
-An environment is a child process that runs `awslambdaric`, the runtime client of AWS's own Python runtime, and
-a small HTTP server on loopback that serves it the Lambda Runtime API
-(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). So a handler meets what it meets on AWS: the same
-marshalling, context object, error report and log lines.
+An environment is a child process that runs `awslambdaric`, the runtime client of AWS's own Python runtime,
+and a small HTTP server on loopback that serves it the Lambda Runtime API
+(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). So a handler meets what it meets on AWS:
+the same marshalling, context object, error report and log lines.
 
 The emulators load this module in their own virtual environments: it uses the standard library alone.
 """

@@ -1,7 +1,7 @@
 """What AWS's Python runtime brings along, and nothing else: the runtime client and boto3.
 
 A function that runs here with this directory, its code and its layers finds what it would find on AWS. A
-package that is only in the developer's virtual environment is missing here too, before it is missing in production.
+package that is only in the developer's virtual environment is missing here too, not first in production.
 """
 
 import sys

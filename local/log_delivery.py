@@ -1,19 +1,19 @@
 """CloudWatch Logs' subscription filters: log events on their way to the Lambda that subscribed to them.
 
-Shape of the event: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html. Delivery is
-at least once: a batch is sent again, with the same event ids, until the destination has taken it.
+The event has AWS's shape (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html).
+Delivery is at least once: a batch is sent again, with the same event ids, until the destination has taken it.
 
-Loaded by ministack in its own virtual environment: standard library alone.
+Loaded by both emulators in their own virtual environments: standard library alone.
 """
 
 import base64
 import gzip
 import json
 import logging
+import re
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ BATCH_EVENTS = 500
 # AWS gathers log events for seconds; a laptop wants to see its metrics at once, yet not a call for each line.
 GATHER_SECONDS = 0.25
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+TERM = re.compile(r'"([^"]+)"|(\S+)')
 logger = logging.getLogger(__name__)
 
 
@@ -32,6 +33,16 @@ class LogEvent:
     timestamp: int
     message: str
     id: str = field(default_factory=lambda: f"{time.time_ns():020d}{uuid.uuid4().int:039d}"[:56])
+
+
+def matches(pattern: str | None, message: str) -> bool:
+    """Whether the message has all terms of the filter pattern, bare or in double quotes.
+
+    Patterns over JSON or columns, which start with a brace or a bracket, let every message pass.
+    """
+    if not pattern or pattern.lstrip()[:1] in {"{", "["}:
+        return True
+    return all((quoted or bare) in message for quoted, bare in TERM.findall(pattern))
 
 
 def envelope(group: str, stream: str, subscription: str, events: Sequence[LogEvent]) -> dict[str, Any]:
@@ -92,11 +103,11 @@ class _Queue:
         self._guard = threading.Lock()
         self._filled = threading.Event()
         # Batches are by log group; of its streams a batch names the one that its first event came from.
-        self._waiting: dict[tuple[str, str], deque[tuple[str, LogEvent]]] = {}
+        self._waiting: dict[tuple[str, str], list[tuple[str, LogEvent]]] = {}
 
     def put(self, subscription: str, group: str, stream: str, events: Sequence[LogEvent]) -> None:
         with self._guard:
-            waiting = self._waiting.setdefault((subscription, group), deque())
+            waiting = self._waiting.setdefault((subscription, group), [])
             waiting.extend((stream, event) for event in events)
         self._filled.set()
 
@@ -108,17 +119,23 @@ class _Queue:
             self._filled.wait()
             time.sleep(GATHER_SECONDS)
             self._filled.clear()
-            while batch := self._next_batch():
+            for batch in self._batches():
                 self._deliver(batch)
 
-    def _next_batch(self) -> dict[str, Any] | None:
+    def _batches(self) -> list[dict[str, Any]]:
+        """All that waits now. What comes while it is delivered is gathered for the next time."""
         with self._guard:
-            for (subscription, group), waiting in self._waiting.items():
-                if waiting:
-                    stream = waiting[0][0]
-                    taken = [waiting.popleft()[1] for _ in range(min(len(waiting), BATCH_EVENTS))]
-                    return envelope(group, stream, subscription, taken)
-        return None
+            waiting, self._waiting = self._waiting, {}
+        return [
+            envelope(
+                group,
+                events[start][0],
+                subscription,
+                [event for _, event in events[start : start + BATCH_EVENTS]],
+            )
+            for (subscription, group), events in waiting.items()
+            for start in range(0, len(events), BATCH_EVENTS)
+        ]
 
     def _deliver(self, batch: dict[str, Any]) -> None:
         pause = FIRST_PAUSE_SECONDS

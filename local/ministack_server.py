@@ -1,9 +1,9 @@
 """Ministack with two of its parts exchanged. Run by ministack's own interpreter, never by the project's.
 
 Its Python workers give way to `local.executor`: they run in ministack's virtual environment, unpack every
-layer anew for each worker (a second and a hundred megabytes each) and end at the first uncaught exception. And
-its log subscriptions, a call for each invocation and forgotten when the destination fails, are delivered in
-batches with stable event ids until the destination has taken them, as CloudWatch Logs does.
+layer anew for each worker (a second and a hundred megabytes each) and end at the first uncaught exception.
+And its log subscriptions, a call for each invocation and forgotten when the destination fails, are delivered
+in batches with stable event ids until the destination has taken them, as CloudWatch Logs does.
 
 The version is pinned in `requirements-ministack.txt`; `tests/integration/local` watches what is assumed here.
 """
@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]
 
 from local.executor import Environment, Outcome, Package, StartError
-from local.log_delivery import Delivery, LogEvent
+from local.log_delivery import Delivery, LogEvent, matches
 from local.unpack import Unpacker
 
 PYTHON = os.environ["GROUNDWORK_LAMBDA_PYTHON"]
@@ -129,7 +129,7 @@ def _fan_out(group: str, stream: str, events: list[dict[str, Any]]) -> None:
         matching = [
             LogEvent(event["timestamp"], event["message"])
             for event in events
-            if cloudwatch_logs._subscription_pattern_matches(pattern, event["message"])
+            if matches(pattern, event["message"])
         ]
         delivery.add(function, subscription["filterName"], group, stream, matching)
 

@@ -30,7 +30,7 @@ class VirtualEnvironment:
         return self.home / "bin" / "python"
 
     def ensure(self) -> Path:
-        """Install what the requirements file asks for unless that is there already, and give the interpreter."""
+        """Install what the requirements file asks for, unless it is there, and give the interpreter."""
         wanted = hashlib.sha256(self.requirements.read_bytes() + self.interpreter.encode()).hexdigest()
         stamp = self.home / "installed"
         if stamp.exists() and stamp.read_text() == wanted and self.python.exists():
