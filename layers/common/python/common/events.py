@@ -73,6 +73,11 @@ def type_of(data: Any) -> EventType:
     return _by_struct[type(data)]
 
 
+def type_of_struct(struct: type[Any]) -> EventType:
+    """The declaration of the events that are of this struct."""
+    return _by_struct[struct]
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """A CloudEvents 1.0 envelope (binary mode: attributes are headers, ``data`` is the message value)."""
 

@@ -150,7 +150,7 @@ class Operation(Generic[P, R]):
     @property
     def description(self) -> str:
         doc = self.function.__doc__ or ""
-        return "\n".join(line.strip() for line in doc.strip().splitlines())
+        return "\n".join(line.strip() for line in doc.strip().splitlines()).replace("``", "`")
 
     @property
     def route(self) -> Route:

@@ -1,10 +1,11 @@
-"""The Common Expression Language: conditions and calculations that people write and machines run, safely bounded.
+"""The Common Expression Language: conditions and calculations that people write and machines run, safely
+bounded.
 
     program = compile("order.total > 100.0 && order.country in ['CH', 'DE']", declarations={...})
     program.evaluate({"order": {"total": 120.0, "country": "CH"}})
 
-Everything of CEL but protobuf messages and optional values, which are refused by name. Source: the CEL language definition
-(github.com/google/cel-spec).
+Everything of CEL but protobuf messages and optional values, which are refused by name. Source: the CEL
+language definition (github.com/google/cel-spec).
 """
 
 from common.cel.durations import Duration

@@ -1,8 +1,9 @@
-"""Types inferred from declared variables, so that a typo or a wrong operand is refused before anything is evaluated.
+"""Types inferred from declared variables, so that a typo or a wrong operand is refused before anything is
+evaluated.
 
-As CEL's checker, with two liberties in the author's favour that do not change what an expression evaluates to: numbers of
-different types may be compared by `==` and `!=` as they may by `<`, and the choices of `?:` may differ in numeric or null
-type. Whatever is `dyn` is checked at run time.
+As CEL's checker, with two liberties in the author's favour that do not change what an expression evaluates
+to: numbers of different types may be compared by `==` and `!=` as they may by `<`, and the choices of `?:`
+may differ in numeric or null type. Whatever is `dyn` is checked at run time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -52,7 +53,8 @@ _KEYS = frozenset({BOOL, INT, UINT, STRING, DYN})
 class Checked:
     """What checking found: every node's type, and the variable that each chain of names reads.
 
-    Both are kept by the identity of the tree's nodes. A reading is the variable's name and the fields selected from it.
+    Both are kept by the identity of the tree's nodes. A reading is the variable's name and the fields
+    selected from it.
     """
 
     def __init__(self) -> None:
@@ -139,7 +141,8 @@ class _Checker:
                 if name in NAMED_TYPES and not rest:
                     return TYPE
         raise CelCheckError(
-            f"undeclared reference to {root.name!r}{_nearest(root.name, {*self.declarations, *self.scope})}", root.at
+            f"undeclared reference to {root.name!r}{_nearest(root.name, {*self.declarations, *self.scope})}",
+            root.at,
         )
 
     def member(self, holder: CelType, field: str, operand: Node, at: int) -> CelType:
@@ -214,7 +217,8 @@ class _Checker:
         if mixed or assignable(then, otherwise):
             return join(then, otherwise)
         raise CelCheckError(
-            f"the choices of '?' are {then} and {otherwise}: give both one type, or wrap one in dyn()", node.at
+            f"the choices of '?' are {then} and {otherwise}: give both one type, or wrap one in dyn()",
+            node.at,
         )
 
     def binary(self, node: Binary) -> CelType:

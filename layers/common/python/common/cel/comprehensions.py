@@ -1,10 +1,10 @@
 """Closures for the macros that go over a list's elements or a map's keys.
 
-Source: the CEL language definition, "Macros". `all` and `exists` absorb errors as `&&` and `||` do; the others do not. `weight`
-is what one element costs.
+Source: the CEL language definition, "Macros". `all` and `exists` absorb errors as `&&` and `||` do; the
+others do not.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.cel.errors import CelEvaluationError, CelLimitError
 from common.cel.limits import Meter
@@ -13,20 +13,32 @@ from common.cel.reading import Evaluate
 from common.cel.values import INT_MAX, INT_MIN, NATIVE, admit, is_list, is_map
 
 
-def _elements(macro: str, value: Any, at: int) -> Any:
-    if is_list(value) or is_map(value):
-        return value
-    raise no_overload(macro, (value,), at)
+class Loop(NamedTuple):
+    """What a macro goes over: the closure of its target, the frame's slot for the element, the cost of one."""
+
+    macro: str
+    target: Evaluate
+    slot: int
+    weight: int
+    at: int
+
+    def elements(self, frame: Frame) -> Any:
+        """The list, or the map whose keys are meant."""
+        value = self.target(frame)
+        if is_list(value) or is_map(value):
+            return value
+        raise no_overload(self.macro, (value,), self.at)
 
 
-def quantifier(macro: str, target: Evaluate, slot: int, predicate: Evaluate, weight: int, at: int) -> Evaluate:
+def quantifier(loop: Loop, predicate: Evaluate) -> Evaluate:
     """`all`, which one false decides, or `exists`, which one true does."""
+    macro, _, slot, weight, at = loop
     decisive = macro == "exists"
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         failure: CelEvaluationError | None = None
         meter: Meter = frame[METER]
-        for element in _elements(macro, target(frame), at):
+        for element in loop.elements(frame):
             meter.left -= weight
             if meter.left < 0:
                 raise meter.exhausted(at)
@@ -54,13 +66,14 @@ def quantifier(macro: str, target: Evaluate, slot: int, predicate: Evaluate, wei
     return run
 
 
-def exists_one(target: Evaluate, slot: int, predicate: Evaluate, weight: int, at: int) -> Evaluate:
+def exists_one(loop: Loop, predicate: Evaluate) -> Evaluate:
     """Whether exactly one element satisfies; every element is looked at, and any error is the result."""
+    _, _, slot, weight, at = loop
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         meter: Meter = frame[METER]
         count = 0
-        for element in _elements("exists_one", target(frame), at):
+        for element in loop.elements(frame):
             meter.left -= weight
             if meter.left < 0:
                 raise meter.exhausted(at)
@@ -75,21 +88,14 @@ def exists_one(target: Evaluate, slot: int, predicate: Evaluate, weight: int, at
     return run
 
 
-def transformation(
-    macro: str,
-    target: Evaluate,
-    slot: int,
-    predicate: Evaluate | None,
-    result: Evaluate | None,
-    weight: int,
-    at: int,
-) -> Evaluate:
+def transformation(loop: Loop, predicate: Evaluate | None, result: Evaluate | None) -> Evaluate:
     """`map`, or `filter` where there is no result: the list of what the elements that satisfy become."""
+    macro, _, slot, weight, at = loop
 
-    def run(frame: Frame) -> list[Any]:
+    def run(frame: Frame) -> Any:
         meter: Meter = frame[METER]
         collected: list[Any] = []
-        for element in _elements(macro, target(frame), at):
+        for element in loop.elements(frame):
             meter.left -= weight
             if meter.left < 0:
                 raise meter.exhausted(at)

@@ -1,7 +1,8 @@
-"""The conversions between CEL's types: `int(x)`, `string(x)`, `timestamp(x)` and so on, with their range errors.
+"""The conversions between CEL's types: `int(x)`, `string(x)`, `timestamp(x)` and so on, with their range
+errors.
 
-Source: the CEL language definition, "Type Conversions". Every function takes an admitted value, the frame and the offset that an
-error names.
+Source: the CEL language definition, "Type Conversions". Every function takes an admitted value, the frame and
+the offset that an error names.
 """
 
 import re
@@ -150,7 +151,7 @@ def to_bool(value: Any, frame: Frame, at: int) -> bool:  # noqa: ARG001
 def to_timestamp(value: Any, frame: Frame, at: int) -> Timestamp:  # noqa: ARG001
     """`timestamp(x)`: of RFC 3339 text, or of seconds since 1970."""
     if value.__class__ is Timestamp:
-        return value  # type: ignore[no-any-return]
+        return value
     if value.__class__ is str:
         return _reading(Timestamp.parse, value, at)
     if value.__class__ is int:
@@ -161,7 +162,7 @@ def to_timestamp(value: Any, frame: Frame, at: int) -> Timestamp:  # noqa: ARG00
 def to_duration(value: Any, frame: Frame, at: int) -> Duration:  # noqa: ARG001
     """`duration(x)`: of text like `1h30m`."""
     if value.__class__ is Duration:
-        return value  # type: ignore[no-any-return]
+        return value
     if value.__class__ is str:
         return _reading(Duration.parse, value, at)
     raise no_overload("duration", (value,), at)

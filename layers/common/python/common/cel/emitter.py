@@ -3,13 +3,13 @@
 Constant parts are evaluated once, here, unless that is an error (which must stay where `||` may absorb it).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from common.cel import comprehensions, logic, reading, relations
 from common.cel.checker import Checked
 from common.cel.errors import CelEvaluationError
-from common.cel.functions import FUNCTIONS
+from common.cel.functions import FUNCTIONS, UNMETERED
 from common.cel.limits import Limits, Meter
 from common.cel.names import readings
 from common.cel.operators import METER, Frame, negate, no_overload
@@ -33,7 +33,7 @@ from common.cel.syntax import (
     Unary,
     dotted_name,
 )
-from common.cel.types import NAMED_TYPES
+from common.cel.types import DYN, INT, NAMED_TYPES
 from common.cel.values import SCALARS, MixedMap, Uint, type_of
 
 _KEYS = frozenset({bool, int, Uint, str})
@@ -51,6 +51,7 @@ class Emitter:
         self._slots: dict[str, int] = {}
         self._slot_count = 0
         self._constants: dict[int, Any] = {}
+        self._plain_reads: dict[int, tuple[str | int | None, tuple[str, ...]]] = {}
 
     def emit(self, node: Node, whole: bool = True) -> Evaluate:
         """The closure of a node. With `whole` false only parts of its value are used, so only they are adapted."""
@@ -58,7 +59,7 @@ class Emitter:
             case Literal(value=value):
                 return self._constant(node, value)
             case Ident() | Select():
-                return self._adapted(self._chain(node), node, whole)
+                return self._chain(node, whole)
             case Has(operand=operand, field=field, at=at):
                 return reading.presence(self.emit(operand, whole=False), field, at)
             case Index():
@@ -98,7 +99,7 @@ class Emitter:
 
     def _constant(self, node: Node, value: Any) -> Evaluate:
         self._constants[id(node)] = value
-        return lambda frame: value  # noqa: ARG005
+        return _always(value)
 
     def _adapted(self, read: Evaluate, node: Node, whole: bool) -> Evaluate:
         adapt: Adapt | None = None
@@ -109,28 +110,38 @@ class Emitter:
                 self.metered = True
         return reading.adapted(read, adapt, node.at)
 
-    def _chain(self, node: Ident | Select) -> Evaluate:
+    def _chain(self, node: Ident | Select, whole: bool) -> Evaluate:
         """A variable with its fields, of a macro, declared, or looked for at run time; or a field of any value."""
         chain = dotted_name(node)
         if chain is None:
             assert isinstance(node, Select)
-            return reading.select(self.emit(node.operand, whole=False), node.field, node.at)
+            read = reading.select(self.emit(node.operand, whole=False), node.field, node.at)
+            return self._adapted(read, node, whole)
         root, fields = chain
+        known: tuple[str | int, tuple[str, ...]] | None = None
         if not root.absolute and root.name in self._slots:
-            return reading.path(self._slots[root.name], fields, node.at)
-        if self.checked is not None:
+            known = self._slots[root.name], fields
+        elif self.checked is not None:
             known = self.checked.readings.get(id(node))
-            if known is not None:
-                return reading.path(*known, node.at)
-        options = [(names, rest) for names, rest in readings(root, fields, self.container)]
-        denoted = next(
-            (NAMED_TYPES[name] for names, rest in options if not rest for name in names if name in NAMED_TYPES),
-            None,
+        if known is None:
+            return self._look_up(node, root, fields)
+        return self._adapted(self._plain_read(node, *known), node, whole)
+
+    def _look_up(self, node: Node, root: Ident, fields: tuple[str, ...]) -> Evaluate:
+        """A name that only the bindings can tell the meaning of."""
+        options = tuple(
+            (name, rest) for names, rest in readings(root, fields, self.container) for name in names
         )
-        flat = tuple((name, rest) for names, rest in options for name in names)
-        if len(flat) == 1 and denoted is None:
-            return reading.path(*flat[0], node.at)
-        return reading.first_bound(flat, denoted, root.name, node.at)
+        for name, rest in options:
+            if name in NAMED_TYPES and not rest:
+                return reading.first_bound(options, _always(NAMED_TYPES[name]), node.at)
+        if len(options) == 1:
+            return self._plain_read(node, *options[0])
+        return reading.first_bound(options[:-1], reading.path(*options[-1], node.at), node.at)
+
+    def _plain_read(self, node: Node, name: str | int, fields: tuple[str, ...]) -> Evaluate:
+        self._plain_reads[id(node)] = name, fields
+        return reading.path(name, fields, node.at)
 
     def _index(self, node: Index) -> Evaluate:
         operand = self.emit(node.operand, whole=False)
@@ -172,7 +183,10 @@ class Emitter:
         operator, at = node.operator, node.at
         left, right = self.emit(node.left), self.emit(node.right)
         if operator in ARITHMETIC:
-            self.metered = True
+            # Only a sum may be of something long, and not where one operand is known to be a number or a
+            # duration.
+            if operator == "+" and not (self._is_short(node.left, ()) or self._is_short(node.right, ())):
+                self.metered = True
             return relations.arithmetic(operator, left, right, at)
         if operator == "in":
             return self._membership(node, left, right)
@@ -185,19 +199,29 @@ class Emitter:
         shape = relations.equality if operator in ("==", "!=") else relations.ordering
         return shape(operator, left, right, at)
 
-    def _is_short(self, node: Node) -> bool:
-        """Whether the node is a constant that compares with anything at no cost worth counting."""
+    def _is_short(self, node: Node, texts: tuple[type, ...] = (str, bytes)) -> bool:
+        """Whether the node is a constant of bounded size: a number or the like, or one of `texts` that is short."""
         if id(node) not in self._constants:
             return False
         value = self._constants[id(node)]
-        return value.__class__ in SCALARS and (not isinstance(value, (str, bytes)) or len(value) <= _SHORT)
+        if isinstance(value, (str, bytes)):
+            return isinstance(value, texts) and len(value) <= _SHORT
+        return value.__class__ in SCALARS
 
     def _with_constant(
         self, operator: str, operand: Node, read: Evaluate, constant: Any, at: int
     ) -> Evaluate:
-        if operator not in ("==", "!="):
-            return relations.ordering_with_constant(operator, read, constant, at)
-        return relations.equality_with_constant(operator, read, constant, at)
+        if operator in ("==", "!="):
+            general = relations.equality_with_constant(operator, read, constant, at)
+        else:
+            general = relations.ordering_with_constant(operator, read, constant, at)
+        name, fields = self._plain_reads.get(id(operand), (None, ()))
+        # Of these classes, a value that has the constant's is neither converted nor adapted when it is read.
+        if name is None or len(fields) > 1 or constant.__class__ not in (str, float, int):
+            return general
+        if constant.__class__ is int and self.checked and self.checked.types[id(operand)] not in (INT, DYN):
+            return general
+        return relations.variable_with_constant(operator, name, fields, constant, general)
 
     def _membership(self, node: Binary, element: Evaluate, holder: Evaluate) -> Evaluate:
         constant = self._constants.get(id(node.right))
@@ -209,7 +233,6 @@ class Emitter:
         return relations.membership(element, holder, node.at)
 
     def _call(self, node: Call) -> Evaluate:
-        self.metered = True
         name, at = node.function, node.at
         written = node.arguments if node.receiver is None else (node.receiver, *node.arguments)
         operands = [self.emit(operand, whole=name != "size") for operand in written]
@@ -218,6 +241,9 @@ class Emitter:
         function = FUNCTIONS.get((name, node.receiver is not None, len(operands)))
         if function is None:
             return self._unknown(node, operands)
+        affix = name in ("startsWith", "endsWith") and self._is_short(node.arguments[0])
+        if name not in UNMETERED and not affix:
+            self.metered = True
         if len(operands) == 1:
             only = operands[0]
             return lambda frame: function(only(frame), frame, at)
@@ -225,6 +251,7 @@ class Emitter:
         return lambda frame: function(first(frame), second(frame), frame, at)
 
     def _matches(self, text: Evaluate, pattern: Evaluate, at: int) -> Evaluate:
+        self.metered = True
         longest = self.limits.pattern
 
         def run(frame: Frame) -> bool:
@@ -258,13 +285,12 @@ class Emitter:
         result = None if node.result is None else self.emit(node.result)
         self._slots = outer
         weight = 1 + sum(_weight(part) for part in (node.predicate, node.result) if part is not None)
+        loop = comprehensions.Loop(node.macro, target, slot, weight, node.at)
         if predicate is None or node.macro in ("map", "filter"):
-            return comprehensions.transformation(
-                node.macro, target, slot, predicate, result, weight, node.at
-            )
+            return comprehensions.transformation(loop, predicate, result)
         if node.macro == "exists_one":
-            return comprehensions.exists_one(target, slot, predicate, weight, node.at)
-        return comprehensions.quantifier(node.macro, target, slot, predicate, weight, node.at)
+            return comprehensions.exists_one(loop, predicate)
+        return comprehensions.quantifier(loop, predicate)
 
 
 def _weight(node: Node) -> int:
@@ -273,21 +299,5 @@ def _weight(node: Node) -> int:
     return 1 + sum(map(_weight, below))
 
 
-Compiled = Callable[[Mapping[str, Any]], Any]
-
-
-def compile_tree(tree: Node, limits: Limits, container: str, checked: Checked | None) -> Compiled:
-    """A function of the bindings. It never changes them."""
-    emitter = Emitter(limits, container, checked)
-    run = emitter.emit(tree)
-    cost = limits.cost
-
-    def metered(bindings: Mapping[str, Any]) -> Any:
-        frame: Frame = dict(bindings)
-        frame[METER] = Meter(cost)
-        return run(frame)
-
-    def direct(bindings: Mapping[str, Any]) -> Any:
-        return run(bindings if bindings.__class__ is dict else dict(bindings))  # type: ignore[arg-type]
-
-    return metered if emitter.metered else direct
+def _always(value: Any) -> Evaluate:
+    return lambda frame: value  # noqa: ARG005

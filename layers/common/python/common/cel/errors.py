@@ -4,8 +4,8 @@
 class CelError(Exception):
     """An expression that cannot be compiled or evaluated.
 
-    `message` is the sentence alone, `offset` counts characters from the start of the source, `line` and `column`
-    count from one. `str()` gives the sentence with its place.
+    `message` is the sentence alone, `offset` counts characters from the start of the source, `line` and
+    `column` count from one. `str()` gives the sentence with its place.
     """
 
     def __init__(self, message: str, offset: int | None = None, source: str | None = None) -> None:

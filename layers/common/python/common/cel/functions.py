@@ -1,7 +1,8 @@
 """The standard functions that an expression may call, by name, style and number of operands.
 
-Source: the CEL language definition, "List of Standard Definitions". A function called on a receiver has it as its first operand.
-Operands are admitted values; every function also takes the frame and the offset that an error names.
+Source: the CEL language definition, "List of Standard Definitions". A function called on a receiver has it as
+its first operand. Operands are admitted values; every function also takes the frame and the offset that an
+error names.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ def _dyn(value: Any, frame: Frame, at: int) -> Any:  # noqa: ARG001
 def _text_test(name: str, test: Callable[[str, str], bool]) -> Function:
     def run(text: Any, other: Any, frame: Frame, at: int) -> bool:
         if text.__class__ is str and other.__class__ is str:
-            charge(frame, len(text), at)
+            charge(frame, len(text) if name == "contains" else len(other), at)
             return test(text, other)
         raise no_overload(name, (text, other), at)
 
@@ -118,3 +119,8 @@ FUNCTIONS: Mapping[tuple[str, bool, int], Function] = {
     **_span_part("getMilliseconds", lambda local: local.nanosecond // 1_000_000, _milliseconds_of_second),
 }
 """(name, whether called on a receiver, operands) to the function. `matches` stands apart: its bound is the program's."""
+
+UNMETERED = frozenset(
+    {name for name, _, _ in FUNCTIONS} - {"contains", "string", "bytes", "startsWith", "endsWith"}
+)
+"""The functions whose cost does not grow with their operands."""

@@ -1,7 +1,8 @@
 """Source text to tokens.
 
-Source: the CEL language definition, "Syntax" (lexis). A token is (kind, text, offset): the kind of an operator is the
-operator itself, other kinds are `ident`, `quoted` (a field name between backticks), `int`, `double`, `string`, `end`.
+Source: the CEL language definition, "Syntax" (lexis). A token is (kind, text, offset): the kind of an
+operator is the operator itself, other kinds are `ident`, `quoted` (a field name between backticks), `int`,
+`double`, `string`, `end`.
 """
 
 import re
@@ -12,7 +13,7 @@ from common.cel.errors import CelSyntaxError
 Token = tuple[str, str, int]
 
 RESERVED = frozenset(
-    "as break const continue else for function if import let loop package namespace return var void while".split()
+    ["as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
 )
 KEYWORDS = frozenset({"true", "false", "null", "in"})
 
@@ -60,7 +61,9 @@ def tokenize(source: str) -> list[Token]:
 def _complaint(source: str, offset: int) -> str:
     character = source[offset]
     if character in "'\"":
-        return "the string is not closed: add the same quote that opens it, or three for a text of several lines"
+        return (
+            "the string is not closed: add the same quote that opens it, or three for a text of several lines"
+        )
     if character == "`":
         return "a quoted field name is `name`: letters, digits, space, and the signs . _ - /"
     instead = _INSTEAD.get(character)

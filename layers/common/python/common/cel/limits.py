@@ -8,8 +8,8 @@ from common.cel.errors import CelLimitError
 class Limits(NamedTuple):
     """Bounds on one expression; the defaults suit expressions that people write.
 
-    A unit of `cost` is the evaluation of one node of the syntax tree, or sixteen characters or elements copied, compared
-    or searched: a million of them take about a tenth of a second.
+    A unit of `cost` is the evaluation of one node of the syntax tree, or sixteen characters or elements
+    copied, compared or searched: a million of them take about a tenth of a second.
     """
 
     source: int = 65_536
@@ -45,5 +45,6 @@ class Meter:
     def exhausted(self, at: int) -> CelLimitError:
         """The refusal of an evaluation that has spent everything."""
         return CelLimitError(
-            f"the evaluation costs more than {self.limit:,} steps: use smaller lists or fewer nested macros", at
+            f"the evaluation costs more than {self.limit:,} steps: use smaller lists or fewer nested macros",
+            at,
         )

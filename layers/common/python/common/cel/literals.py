@@ -54,8 +54,8 @@ def read_double(text: str, at: int) -> float:
 def read_string(text: str, at: int) -> str | bytes:
     """A string literal, or with the prefix `b` bytes; CelSyntaxError at an escape that does not exist.
 
-    Line ends inside a literal of three quotes are all read as a line feed. In bytes, `\\x` and octal escapes are single
-    bytes, other characters are their UTF-8; in strings, both escapes are code points.
+    Line ends inside a literal of three quotes are all read as a line feed. In bytes, `\\x` and octal escapes
+    are single bytes, other characters are their UTF-8; in strings, both escapes are code points.
     """
     is_bytes = text[0] in "bB"
     body = text[1:] if is_bytes else text
@@ -75,7 +75,7 @@ def read_string(text: str, at: int) -> str | bytes:
 def _escape() -> re.Pattern[str]:
     return re.compile(
         r"""\\(?:([abfnrtv\\?"'`])|[xX]([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)"""
-    )
+        )
 
 
 def _unescape(content: str, start: int) -> str:

@@ -1,7 +1,8 @@
 """Closures for `&&`, `||`, `!` and `?:`.
 
-Source: the CEL language definition, "Logical Operators": `false && e` and `e && false` are false even where e is an error or no bool, likewise
-`true || e`. What an evaluation may cost is no such error: nothing absorbs it.
+Source: the CEL language definition, "Logical Operators": `false && e` and `e && false` are false even where e
+is an error or no bool, likewise `true || e`. What an evaluation may cost is no such error: nothing absorbs
+it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ def chain(operator: str, terms: Sequence[Evaluate], at: int) -> Evaluate:
         return _pair(operator, terms[0], terms[1], at)
     decisive = operator == "||"
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         failure: CelEvaluationError | None = None
         for term in terms:
             try:
@@ -45,7 +46,7 @@ def chain(operator: str, terms: Sequence[Evaluate], at: int) -> Evaluate:
 def _pair(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluate:
     decisive = operator == "||"
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         try:
             value = left(frame)
         except CelLimitError:
@@ -63,7 +64,7 @@ def _pair(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluate:
             raise no_overload(operator, (value,), at)
         other: Any = right(frame)
         if other.__class__ is bool:
-            return bool(other)
+            return other
         raise no_overload(operator, (value, other), at)
 
     def right_decides(frame: Frame) -> bool:
@@ -80,7 +81,7 @@ def _pair(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluate:
 def negation(operand: Evaluate, at: int) -> Evaluate:
     """`!a`."""
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         value = operand(frame)
         if value is True:
             return False

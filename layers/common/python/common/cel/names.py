@@ -1,7 +1,7 @@
 """Which names an expression reads, and in what order a name is looked for in its container.
 
-Source: the CEL language definition, "Name resolution": the longest dotted name that is bound wins, and of equally long ones
-that of the innermost container.
+Source: the CEL language definition, "Name resolution": the longest dotted name that is bound wins, and of
+equally long ones that of the innermost container.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,8 +31,8 @@ def readings(
 class Reads:
     """The variables and paths that a tree reads.
 
-    `variables` are root names, `paths` dotted as far as the source spells them (`order.customer.name`; an index with a
-    literal name counts as a field). Variables of macros and names of types are not among them.
+    `variables` are root names, `paths` dotted as far as the source spells them (`order.customer.name`; an
+    index with a literal name counts as a field). Variables of macros and names of types are not among them.
     """
 
     def __init__(self, tree: Node, declared: Mapping[str, object] | None, container: str) -> None:
@@ -81,7 +81,9 @@ def _spelled_out(node: Node) -> tuple[Node, tuple[str, ...]]:
         if isinstance(node, (Select, Has)):
             fields.append(node.field)
             node = node.operand
-        elif isinstance(node, Index) and isinstance(node.index, Literal) and isinstance(node.index.value, str):
+        elif (
+            isinstance(node, Index) and isinstance(node.index, Literal) and isinstance(node.index.value, str)
+        ):
             fields.append(node.index.value)
             node = node.operand
         else:

@@ -1,8 +1,8 @@
 """What the operators do to values, whatever their types.
 
-Source: the CEL language definition, "Arithmetic", "Equality", "Ordering". Numbers of different types compare as doubles where one
-of them is a double, exactly where neither is. Every function takes admitted values, the frame (for its meter) and the
-offset that an error names.
+Source: the CEL language definition, "Arithmetic", "Equality", "Ordering". Numbers of different types compare
+as doubles where one of them is a double, exactly where neither is. Every function takes admitted values, the
+frame (for its meter) and the offset that an error names.
 """
 
 import math
@@ -180,7 +180,7 @@ def equals(a: Any, b: Any, frame: Frame, at: int) -> bool:
         if kind is other:
             if kind is str or kind is bytes:
                 charge(frame, min(len(a), len(b)), at)
-            return bool(a == b)
+            return a == b  # type: ignore[no-any-return]
         if kind in NUMERIC and other in NUMERIC:
             return float(a) == float(b) if float in (kind, other) else int(a) == int(b)
         return False
@@ -237,9 +237,7 @@ def find(holder: Any, key: Any, frame: Frame, at: int) -> Any:
     """
     kind = key.__class__
     if kind is str:
-        if holder.__class__ is dict:
-            return holder.get(key, MISSING)
-        return holder[key] if key in holder else MISSING
+        return holder.get(key, MISSING)
     if kind is float:
         if not key.is_integer():
             return MISSING
@@ -248,7 +246,7 @@ def find(holder: Any, key: Any, frame: Frame, at: int) -> Any:
         raise CelEvaluationError(f"no such overload: a map has no keys of type {type_of(key)}", at)
     if holder.__class__ is not MixedMap and key in (0, 1):
         return _find_confusable(holder, key, frame, at)
-    return holder[key] if key in holder else MISSING
+    return holder.get(key, MISSING)
 
 
 def _find_confusable(holder: Any, key: Any, frame: Frame, at: int) -> Any:

@@ -1,4 +1,5 @@
-"""Tokens to a syntax tree: operator precedence by climbing, everything else by descent; macros are expanded on the way.
+"""Tokens to a syntax tree: operator precedence by climbing, everything else by descent; macros are expanded
+on the way.
 
 Source: the CEL language definition, "Syntax" (grammar) and "Macros".
 """
@@ -61,7 +62,9 @@ def parse(source: str, limits: Limits = DEFAULT_LIMITS) -> Node:
     parser.expect_end()
     count, depth, deepest = measure(tree)
     if count > limits.nodes:
-        raise CelSyntaxError(f"the expression has {count:,} parts, more than {limits.nodes:,}: split it up", 0)
+        raise CelSyntaxError(
+            f"the expression has {count:,} parts, more than {limits.nodes:,}: split it up", 0
+        )
     if depth > limits.depth:
         raise too_deep(limits.depth, deepest.at)
     return tree
@@ -286,6 +289,6 @@ def _comprehension(macro: Macro, target: Node, arguments: tuple[Node, ...], at: 
     if not isinstance(variable, Ident) or variable.absolute:
         raise CelSyntaxError(f"the first argument of {macro}() is a simple name for the element", variable.at)
     if macro != "map":
-        return Comprehension(macro, target, variable.name, arguments[1], None, at)
+        return Comprehension(macro, target, variable.name, arguments[1], None, at=at)
     predicate = arguments[1] if len(arguments) == 3 else None
-    return Comprehension(macro, target, variable.name, predicate, arguments[-1], at)
+    return Comprehension(macro, target, variable.name, predicate, arguments[-1], at=at)

@@ -1,6 +1,8 @@
-"""Regular expressions for `matches`: RE2, which cannot be made to backtrack, within bounds of pattern, memory and time.
+"""Regular expressions for `matches`: RE2, which cannot be made to backtrack, within bounds of pattern, memory
+and time.
 
-Source: the CEL language definition, "Regular Expressions"; RE2's syntax. RE2 is loaded when an expression first matches.
+Source: the CEL language definition, "Regular Expressions"; RE2's syntax. RE2 is loaded when an expression
+first matches.
 """
 
 from typing import Any
@@ -19,8 +21,8 @@ _compiled: dict[str, Any] = {}
 def matches(text: str, pattern: str, longest: int, frame: Frame, at: int) -> bool:
     """Whether some part of the text matches.
 
-    At worst RE2 does as many steps as the text has characters times the pattern's program has instructions: a unit of cost
-    pays for 64 of them.
+    At worst RE2 does as many steps as the text has characters times the pattern's program has instructions: a
+    unit of cost pays for 64 of them.
     """
     compiled = _compiled.get(pattern)
     if compiled is None:
@@ -39,7 +41,9 @@ def _compile(pattern: str, longest: int, at: int) -> Any:
     try:
         import re2
     except ImportError as absent:
-        raise CelEvaluationError("matches() needs the package google-re2, which is not installed", at) from absent
+        raise CelEvaluationError(
+            "matches() needs the package google-re2, which is not installed", at
+        ) from absent
 
     if len(pattern) > longest:
         raise CelEvaluationError(

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.cel.checker import check
-from common.cel.emitter import compile_tree
+from common.cel.emitter import Emitter
 from common.cel.errors import CelError, CelLimitError
-from common.cel.limits import DEFAULT_LIMITS, Limits
+from common.cel.limits import DEFAULT_LIMITS, Limits, Meter
 from common.cel.names import Reads
+from common.cel.operators import METER, Frame
 from common.cel.parser import parse, too_deep
 from common.cel.syntax import Node
 from common.cel.types import DYN, CelType
@@ -17,11 +18,12 @@ from common.cel.values import SCALARS, plain
 class Program:
     """A compiled expression. It holds no state between evaluations and may be shared by threads.
 
-    `source` is its text and `tree` its syntax. `references` are the variables it reads, `paths` what it reads of them, dotted:
-    `order.total`. `result_type` is what checking inferred; dyn for an expression compiled without declarations.
+    `source` is its text and `tree` its syntax. `references` are the variables it reads, `paths` what it reads
+    of them, dotted: `order.total`. `result_type` is what checking inferred; dyn for an expression compiled
+    without declarations.
     """
 
-    __slots__ = ("_run", "paths", "references", "result_type", "source", "tree")
+    __slots__ = ("_cost", "_run", "paths", "references", "result_type", "source", "tree")
 
     def __init__(
         self,
@@ -38,17 +40,22 @@ class Program:
         reads = Reads(tree, declarations, container)
         self.references: frozenset[str] = frozenset(reads.variables)
         self.paths: frozenset[str] = frozenset(reads.paths)
-        self._run = compile_tree(tree, limits, container, checked)
+        emitter = Emitter(limits, container, checked)
+        self._run = emitter.emit(tree)
+        self._cost = limits.cost if emitter.metered else None
 
     def evaluate(self, bindings: Mapping[str, Any]) -> Any:
         """The expression's value for these variables, as a Python object.
 
-        Facts are read as they are (see `common.cel.values`) and never changed; the result shares nothing with them.
-        CelEvaluationError where there is no value, CelMissingError where that is for want of a variable or field,
-        CelLimitError where it would cost too much.
+        Facts are read as they are (see `common.cel.values`) and never changed; the result shares nothing with
+        them. CelEvaluationError where there is no value, CelMissingError where that is for want of a variable
+        or field, CelLimitError where it would cost too much.
         """
         try:
-            value = self._run(bindings)
+            frame: Frame = bindings if bindings.__class__ is dict else dict(bindings)
+            if self._cost is not None:
+                frame = {**bindings, METER: Meter(self._cost)}
+            value = self._run(frame)
             return value if value.__class__ in SCALARS else plain(value)
         except CelError as error:
             error.locate(self.source)
@@ -69,9 +76,9 @@ def compile(  # noqa: A001
 ) -> Program:
     """Compile an expression.
 
-    With `declarations`, names are looked up in them and operands are checked (CelCheckError); without, both are found out by
-    evaluating. Names are resolved inside `container`, a dotted package name. CelSyntaxError for what is not CEL or exceeds
-    `limits`.
+    With `declarations`, names are looked up in them and operands are checked (CelCheckError); without, both
+    are found out by evaluating. Names are resolved inside `container`, a dotted package name. CelSyntaxError
+    for what is not CEL or exceeds `limits`.
     """
     limits = limits or DEFAULT_LIMITS
     try:

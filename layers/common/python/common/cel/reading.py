@@ -1,7 +1,7 @@
 """Closures that read variables, fields and elements, admitting each value where it is read.
 
-Facts from outside stay as they are: only what an expression reads is looked at. Where a type was declared, what JSON cannot
-say is read as it was meant: a whole number as a double, RFC 3339 text as a timestamp.
+Facts from outside stay as they are: only what an expression reads is looked at. Where a type was declared,
+what JSON cannot say is read as it was meant: a whole number as a double, RFC 3339 text as a timestamp.
 """
 
 from collections.abc import Callable
@@ -78,27 +78,20 @@ def _field_of_variable(name: str | int, field: str, at: int) -> Evaluate:
 def descend(value: Any, name: str | int, fields: tuple[str, ...], at: int) -> Any:
     """The value that so many fields lead to from a variable's."""
     for field in fields:
-        if value.__class__ is dict:
-            value = value.get(field, MISSING)
-        else:
-            value = _member(admit(value, at), field, at)
+        value = value.get(field, MISSING) if value.__class__ is dict else _member(value, field, at)
         if value is MISSING:
             raise missing_field(field, name, fields, at)
     return admit(value, at)
 
 
-def first_bound(
-    options: tuple[tuple[str, tuple[str, ...]], ...], denoted: CelType | None, spelled: str, at: int
-) -> Evaluate:
-    """Read the first of several variables that is bound, with its fields; else the type that the name denotes."""
+def first_bound(options: tuple[tuple[str, tuple[str, ...]], ...], otherwise: Evaluate, at: int) -> Evaluate:
+    """Read the first of several variables that is bound, with its fields."""
 
     def run(frame: Frame) -> Any:
         for name, fields in options:
             if name in frame:
                 return descend(frame[name], name, fields, at)
-        if denoted is not None:
-            return denoted
-        raise missing_variable(spelled, at)
+        return otherwise(frame)
 
     return run
 
@@ -117,10 +110,11 @@ def missing_field(field: str, name: str | int, fields: tuple[str, ...], at: int)
 
 def _member(holder: Any, field: str, at: int) -> Any:
     if not is_map(holder):
+        holder = admit(holder, at)
         raise CelEvaluationError(
             f"no such overload: a value of type {type_of(holder)} has no field {field!r}", at
         )
-    return holder[field] if field in holder else MISSING
+    return holder.get(field, MISSING)
 
 
 def select(operand: Evaluate, field: str, at: int) -> Evaluate:
@@ -138,7 +132,7 @@ def select(operand: Evaluate, field: str, at: int) -> Evaluate:
 def presence(operand: Evaluate, field: str, at: int) -> Evaluate:
     """`has(operand.field)`."""
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         holder = operand(frame)
         if holder.__class__ is dict:
             return field in holder
@@ -207,7 +201,7 @@ def _as_double(value: Any, frame: Frame, at: int) -> Any:  # noqa: ARG001
     return float(value) if value.__class__ is int or value.__class__ is Uint else value
 
 
-def _as_uint(value: Any, frame: Frame, at: int) -> Any:
+def _as_uint(value: Any, frame: Frame, at: int) -> Any:  # noqa: ARG001
     if value.__class__ is not int:
         return value
     if value < 0:

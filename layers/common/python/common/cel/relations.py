@@ -1,5 +1,5 @@
-"""Closures for arithmetic, `==`, `<` and their siblings, and `in`, with short ways for what rules are mostly made of: a
-variable or any value compared with a constant.
+"""Closures for arithmetic, `==`, `<` and their siblings, and `in`, with short ways for what rules are mostly
+made of: a variable or any value compared with a constant.
 """
 
 import operator as python
@@ -24,8 +24,17 @@ from common.cel.values import INT_MAX, INT_MIN, Uint
 Operation = Callable[[Any, Any, Frame, int], Any]
 Test = Callable[[Any, Any], bool]
 
-_TESTS: dict[str, Test] = {"<": python.lt, "<=": python.le, ">": python.gt, ">=": python.ge}
-ORDERINGS: dict[str, Operation] = {operator: comparison(operator, test) for operator, test in _TESTS.items()}
+_TESTS: dict[str, Test] = {
+    "<": python.lt,
+    "<=": python.le,
+    ">": python.gt,
+    ">=": python.ge,
+    "==": python.eq,
+    "!=": python.ne,
+}
+_ORDERINGS: dict[str, Operation] = {
+    operator: comparison(operator, _TESTS[operator]) for operator in ("<", "<=", ">", ">=")
+}
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 """The operator that says the same with its operands exchanged."""
 
@@ -59,16 +68,15 @@ def arithmetic(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evalu
 def ordering(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluate:
     """`left operator right` for `< <= > >=`."""
     test = _TESTS[operator]
-    compare = ORDERINGS[operator]
+    compare = _ORDERINGS[operator]
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         a = left(frame)
         b = right(frame)
         kind = a.__class__
         if kind is b.__class__ and (kind is int or kind is float):
             return test(a, b)
-        result: bool = compare(a, b, frame, at)
-        return result
+        return compare(a, b, frame, at)
 
     return run
 
@@ -76,17 +84,16 @@ def ordering(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluat
 def ordering_with_constant(operator: str, left: Evaluate, constant: Any, at: int) -> Evaluate:
     """`left operator constant`."""
     test = _TESTS[operator]
-    compare = ORDERINGS[operator]
+    compare = _ORDERINGS[operator]
     kind = constant.__class__
     # Only of these are two of one class compared as Python compares them, at no cost worth counting.
     direct = kind in (int, float, str, Uint)
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         value = left(frame)
         if direct and value.__class__ is kind:
             return test(value, constant)
-        result: bool = compare(value, constant, frame, at)
-        return result
+        return compare(value, constant, frame, at)
 
     return run
 
@@ -95,7 +102,7 @@ def equality(operator: str, left: Evaluate, right: Evaluate, at: int) -> Evaluat
     """`left == right` or `left != right`."""
     wanted = operator == "=="
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         return equals(left(frame), right(frame), frame, at) is wanted
 
     return run
@@ -106,31 +113,65 @@ def equality_with_constant(operator: str, left: Evaluate, constant: Any, at: int
     kind = constant.__class__
     if operator == "==":
 
-        def same(frame: Frame) -> bool:
+        def same(frame: Frame) -> Any:
             value = left(frame)
             if value.__class__ is kind:
-                return bool(value == constant)
+                return value == constant
             return equals(value, constant, frame, at)
 
         return same
 
-    def different(frame: Frame) -> bool:
+    def different(frame: Frame) -> Any:
         value = left(frame)
         if value.__class__ is kind:
-            return bool(value != constant)
+            return value != constant
         return not equals(value, constant, frame, at)
 
     return different
 
 
-def variable_equals(name: str, read: Evaluate, constant: str, at: int) -> Evaluate:
-    """`variable == "text"`; `read` reads the variable when it is anything but a string."""
+def variable_with_constant(
+    operator: str, name: str | int, fields: tuple[str, ...], constant: Any, general: Evaluate
+) -> Evaluate:
+    """`variable operator constant` or `variable.field operator constant` in one step.
 
-    def run(frame: Frame) -> bool:
+    Anything but a value of the constant's own class is left to the `general` closure of the same comparison.
+    """
+    test = _TESTS[operator]
+    kind = constant.__class__
+    if fields:
+        return _field_with_constant(test, name, fields[0], constant, general)
+    if kind is int:
+
+        def run_int(frame: Frame) -> Any:
+            value = frame.get(name)
+            if value.__class__ is int and INT_MIN <= value <= INT_MAX:
+                return test(value, constant)
+            return general(frame)
+
+        return run_int
+
+    def run(frame: Frame) -> Any:
         value = frame.get(name)
-        if value.__class__ is str:
-            return bool(value == constant)
-        return equals(read(frame), constant, frame, at)
+        if value.__class__ is kind:
+            return test(value, constant)
+        return general(frame)
+
+    return run
+
+
+def _field_with_constant(
+    test: Test, name: str | int, field: str, constant: Any, general: Evaluate
+) -> Evaluate:
+    kind = constant.__class__
+
+    def run(frame: Frame) -> Any:
+        holder = frame.get(name)
+        if holder.__class__ is dict:
+            value: Any = holder.get(field)
+            if value.__class__ is kind and (kind is not int or INT_MIN <= value <= INT_MAX):
+                return test(value, constant)
+        return general(frame)
 
     return run
 
@@ -138,7 +179,7 @@ def variable_equals(name: str, read: Evaluate, constant: str, at: int) -> Evalua
 def membership(element: Evaluate, holder: Evaluate, at: int) -> Evaluate:
     """`element in holder`."""
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         return contains(element(frame), holder(frame), frame, at)
 
     return run
@@ -152,7 +193,7 @@ def membership_in_constants(element: Evaluate, holder: list[Any]) -> Evaluate | 
     constants = frozenset(holder)
     numbers = bool(classes & NUMERIC)
 
-    def run(frame: Frame) -> bool:
+    def run(frame: Frame) -> Any:
         value = element(frame)
         kind = value.__class__
         return (kind is str or (numbers and kind in NUMERIC)) and value in constants

@@ -1,7 +1,7 @@
 """The standard functions and operators: which operand types each takes and what it gives.
 
-Source: the CEL language definition, "List of Standard Definitions". The checker reads these; what they do at run time is in
-`operators`, `conversions` and `functions`.
+Source: the CEL language definition, "List of Standard Definitions". The checker reads these; what they do at
+run time is in `operators`, `conversions` and `functions`.
 """
 
 from collections.abc import Mapping

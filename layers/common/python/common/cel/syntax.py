@@ -1,12 +1,14 @@
-"""The syntax tree of an expression. Nodes do not change once parsed; `at` is the offset of the node in its source.
+"""The syntax tree of an expression. Nodes do not change once parsed; `at` is the offset of the node in its
+source.
 
-Macros are expanded here: `has(e.f)` is a Has, `e.all(x, p)` and its siblings are a Comprehension. Nodes are equal when they
-spell the same expression, wherever they stand. They are written out rather than dataclasses: those would double the
-package's import time.
+Macros are expanded here: `has(e.f)` is a Has, `e.all(x, p)` and its siblings are a Comprehension. Nodes are
+equal when they spell the same expression, wherever they stand. They are written out rather than dataclasses:
+those would double the package's import time.
 """
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal as OneOf
+from typing import ClassVar
+from typing import Literal as OneOf
 
 
 class Node:
@@ -189,7 +191,8 @@ Macro = OneOf["all", "exists", "exists_one", "map", "filter"]
 
 
 class Comprehension(Node):
-    """`target.macro(variable, ...)`: what the macro asks of, or makes from, every element (of a map: every key).
+    """`target.macro(variable, ...)`: what the macro asks of, or makes from, every element (of a map: every
+    key).
 
     `predicate` is None for the `map` of two arguments, `result` is None for every macro but `map`.
     """
@@ -203,6 +206,7 @@ class Comprehension(Node):
         variable: str,
         predicate: Node | None,
         result: Node | None,
+        *,
         at: int = 0,
     ) -> None:
         self.macro = macro

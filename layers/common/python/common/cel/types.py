@@ -27,9 +27,7 @@ class CelType:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CelType):
             return NotImplemented
-        return (
-            self.name == other.name and self.parameters == other.parameters and self.fields == other.fields
-        )
+        return self.name == other.name and self.parameters == other.parameters and self.fields == other.fields
 
     def __hash__(self) -> int:
         return hash((self.name, self.parameters))

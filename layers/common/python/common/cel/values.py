@@ -1,11 +1,11 @@
 """CEL's values as Python objects: which stand for what, and how facts from outside are let in.
 
-CEL's int is int, uint is Uint, double is float, string is str; bytes, bool, null (None), Timestamp, Duration and CelType
-are themselves; a list is a list or tuple, a map is any Mapping. Everything else is converted where it is read, so that
-large facts of which an expression reads little cost little.
+CEL's int is int, uint is Uint, double is float, string is str; bytes, bool, null (None), Timestamp, Duration
+and CelType are themselves; a list is a list or tuple, a map is any Mapping. Everything else is converted
+where it is read, so that large facts of which an expression reads little cost little.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -35,7 +35,7 @@ class Uint(int):
     __str__ = int.__repr__
 
 
-unchecked_uint = partial(int.__new__, Uint)
+unchecked_uint: Callable[[int], Uint] = partial(int.__new__, Uint)
 """A Uint of a number that is known to be in range."""
 
 
@@ -106,8 +106,8 @@ def is_map(value: object) -> bool:
 def admit(value: Any, at: int) -> Any:
     """The CEL value that a Python object from outside stands for.
 
-    datetime and timedelta become Timestamp and Duration, Decimal becomes a double, subclasses (enumerations) become their
-    base. CelEvaluationError for an int outside 64 bits and for a class without counterpart.
+    datetime and timedelta become Timestamp and Duration, Decimal becomes a double, subclasses (enumerations)
+    become their base. CelEvaluationError for an int outside 64 bits and for a class without counterpart.
     """
     kind = value.__class__
     if kind is int:

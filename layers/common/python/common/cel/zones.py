@@ -38,7 +38,8 @@ def _named_offset(zone: str, second: int) -> int:
         raise ValueError(
             f"unknown time zone: {zone[:60]!r}; write an IANA name like 'Europe/Paris' or an offset like '+02:00'"
         ) from unknown
-    # Python's years end at 1 and 9999 in local time too, and no zone changes its offset within two days of them.
+    # Python's years end at 1 and 9999 in local time too, and no zone changes its offset within two days of
+    # them.
     second = min(max(second, _FIRST_SECOND + _MARGIN), _LAST_SECOND - _MARGIN)
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
     offset = moment.astimezone(rules).utcoffset()

@@ -1,0 +1,135 @@
+"""One construct that makes an operation a Lambda: code, role, log group, triggers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from common.operation import PLATFORM, CustomResource, Operation, Schedule
+from infra.cdk import rights
+from infra.cdk.stages import Stage
+
+RUNTIMES = {
+    "3.11": lambda_.Runtime.PYTHON_3_11,
+    "3.12": lambda_.Runtime.PYTHON_3_12,
+    "3.13": lambda_.Runtime.PYTHON_3_13,
+    "3.14": lambda_.Runtime.PYTHON_3_14,
+}
+
+METRIC_LINES = "{ $.line = * }"
+"""Subscription filter pattern: EMF lines, which carry their identifier in ``line``."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """What the functions of one stack are made of."""
+
+    source: lambda_.Code
+    layers: list[lambda_.ILayerVersion]
+
+
+def function_name(stage: Stage, operation: Operation[..., object]) -> str:
+    """The Lambda's name, ``groundwork-<stage>-<service>-<module>-<function>``."""
+    if isinstance(operation.trigger, CustomResource):
+        return stage.name_of(operation.trigger.name)
+    if operation.service == PLATFORM:
+        return stage.name_of(operation.function.__name__)
+    return stage.name_of(operation.id.replace(".", "-"))
+
+
+def logical_id(operation: Operation[..., object]) -> str:
+    """The construct's id, ``CustomersCreate``."""
+    words = operation.id.split(".")[1:]
+    return "".join(part.capitalize() for word in words for part in word.split("_"))
+
+
+class OperationFunction(Construct):
+    """The Lambda of one operation, with a role that may do what its declaration says and nothing else."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        stage: Stage,
+        operation: Operation[..., object],
+        code: Code,
+        environment: dict[str, str],
+    ) -> None:
+        super().__init__(scope, logical_id(operation))
+        name = function_name(stage, operation)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=_retention(stage),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"Of the operation {operation.id}",
+        )
+        for statement in rights.of(operation, stage, log_group.log_group_arn):
+            role.add_to_policy(statement)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description=operation.summary[:250],
+            runtime=RUNTIMES[stage.python],
+            architecture=_architecture(stage),
+            handler=operation.handler,
+            code=code.source,
+            layers=code.layers,
+            role=role.without_policy_updates(),
+            log_group=log_group,
+            environment=environment,
+            memory_size=operation.memory,
+            timeout=Duration.seconds(operation.timeout),
+            reserved_concurrent_executions=None if stage.local else operation.concurrency,
+        )
+        self._schedule(stage, operation)
+
+    def _schedule(self, stage: Stage, operation: Operation[..., object]) -> None:
+        if not isinstance(operation.trigger, Schedule):
+            return
+        events.Rule(
+            self,
+            "Schedule",
+            rule_name=stage.name_of(f"{operation.function.__name__}-schedule"),
+            description=operation.summary[:250],
+            schedule=events.Schedule.rate(Duration.minutes(operation.trigger.minutes)),
+            targets=[targets.LambdaFunction(self.function, retry_attempts=0)],
+        )
+
+
+def subscribe(scope: Construct, log_group_name: str, collector_name: str) -> None:
+    """Send a log group's metric lines to the collector, named rather than referred to across stacks."""
+    logs.CfnSubscriptionFilter(
+        scope,
+        "MetricLines",
+        log_group_name=log_group_name,
+        filter_pattern=METRIC_LINES,
+        destination_arn=Stack.of(scope).format_arn(
+            service="lambda",
+            resource="function",
+            resource_name=collector_name,
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        ),
+    )
+
+
+def _retention(stage: Stage) -> logs.RetentionDays:
+    days = {1: "ONE_DAY", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+    return logs.RetentionDays[days[stage.log_retention_days]]
+
+
+def _architecture(stage: Stage) -> lambda_.Architecture:
+    return lambda_.Architecture.ARM_64 if stage.architecture == "arm64" else lambda_.Architecture.X86_64

@@ -1,0 +1,115 @@
+"""The API: one REST API resource, made from the OpenAPI document of all operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from common.operation import SERVICES, Operation, Route, discover_all
+from infra.cdk.environment import version
+from infra.cdk.functions import function_name, logical_id
+from infra.cdk.stages import Stage
+
+
+class ApiStack(Stack):
+    """The front door. Functions are named, not referred to, so that services deploy on their own."""
+
+    def __init__(self, scope: Construct, stage: Stage) -> None:
+        super().__init__(scope, "api", stack_name=stage.name_of("api"))
+        operations = [o for o in discover_all(SERVICES) if isinstance(o.trigger, Route)]
+        api = apigateway.SpecRestApi(
+            self,
+            "Api",
+            rest_api_name=stage.name_of("api"),
+            api_definition=apigateway.ApiDefinition.from_inline(document(stage, operations)),
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            deploy_options=apigateway.StageOptions(stage_name=stage.name),
+            cloud_watch_role=False,
+        )
+        for operation in operations:
+            self._admit(stage, api, operation)
+        CfnOutput(self, "ApiId", value=api.rest_api_id)
+        CfnOutput(self, "ApiStage", value=stage.name)
+
+    def _admit(self, stage: Stage, api: apigateway.SpecRestApi, operation: Operation[..., Any]) -> None:
+        """Let this API, and no other, invoke an operation's function, by its own route."""
+        route = operation.route
+        lambda_.CfnPermission(
+            self,
+            f"{operation.service.capitalize()}{logical_id(operation)}",
+            action="lambda:InvokeFunction",
+            principal="apigateway.amazonaws.com",
+            function_name=function_name(stage, operation),
+            source_arn=api.arn_for_execute_api(route.method, _wild(route.path), stage.name),
+        )
+
+
+def document(stage: Stage, operations: list[Operation[..., Any]]) -> dict[str, Any]:
+    """The document that API Gateway imports: routes and integrations only.
+
+    Bodies and parameters are validated by the operations, whose schemas need OpenAPI 3.1; API Gateway
+    reads 3.0.
+    """
+    paths: dict[str, Any] = {}
+    for operation in operations:
+        route = operation.route
+        paths.setdefault(route.path, {})[route.method.lower()] = {
+            "operationId": operation.id,
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in route.parameters
+            ],
+            "responses": {},
+            "x-amazon-apigateway-integration": {
+                "type": "aws_proxy",
+                "httpMethod": "POST",
+                "uri": _integration(function_name(stage, operation)),
+                "passthroughBehavior": "when_no_match",
+            },
+        }
+    return {
+        "openapi": "3.0.1",
+        "info": {"title": stage.name_of("api"), "version": version()},
+        "paths": paths,
+        "x-amazon-apigateway-gateway-responses": _gateway_responses(),
+    }
+
+
+def _integration(name: str) -> str:
+    function = f"arn:{Aws.PARTITION}:lambda:{Aws.REGION}:{Aws.ACCOUNT_ID}:function:{name}"
+    return (
+        f"arn:{Aws.PARTITION}:apigateway:{Aws.REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+    )
+
+
+def _gateway_responses() -> dict[str, Any]:
+    """What API Gateway says for itself, in the same form as the operations: problem+json."""
+    told = {
+        "MISSING_AUTHENTICATION_TOKEN": (404, "not_found", "There is no such route."),
+        "REQUEST_TOO_LARGE": (413, "content_too_large", "The body is too large."),
+        "THROTTLED": (429, "too_many_requests", "Slow down and try again."),
+        "INTEGRATION_TIMEOUT": (504, "timeout", "The operation did not answer in time."),
+        "DEFAULT_5XX": (502, "unavailable", "The operation could not be reached."),
+    }
+    return {
+        name: {
+            "statusCode": str(status),
+            "responseTemplates": {
+                "application/json": (
+                    f'{{"type":"urn:groundwork:problem:{code}","title":"{detail}","status":{status},'
+                    f'"code":"{code}","detail":"{detail}"}}'
+                )
+            },
+            "responseParameters": {"gatewayresponse.header.Content-Type": "'application/problem+json'"},
+        }
+        for name, (status, code, detail) in told.items()
+    }
+
+
+def _wild(path: str) -> str:
+    """A path as execute-api ARNs take it: a star for each parameter."""
+    return "/".join("*" if part.startswith("{") else part for part in path.split("/"))

@@ -1,0 +1,69 @@
+"""The stages: what differs between a laptop, development and production, in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "groundwork"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment of the whole platform."""
+
+    name: str
+    python: str
+    """Python version of the functions, ``major.minor``."""
+    architecture: Literal["arm64", "x86_64"]
+    log_retention_days: int
+    open_signup: bool
+    metrics_to: Literal["subscription"] = "subscription"
+    local: bool = False
+    """Deployed to an emulator: PostgreSQL and Kafka are given by URL instead of made."""
+    database_url: str = ""
+    kafka_bootstrap_servers: str = ""
+
+    def name_of(self, part: str) -> str:
+        """A physical name of this stage, ``groundwork-<stage>-<part>``, within AWS' 64 characters."""
+        full = f"{PREFIX}-{self.name}-{part}"
+        if len(full) <= 64:
+            return full
+        from hashlib import sha256
+
+        return f"{full[:55]}-{sha256(full.encode()).hexdigest()[:8]}"
+
+
+def _local() -> Stage:
+    return Stage(
+        name="local",
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        architecture="arm64" if os.uname().machine in ("arm64", "aarch64") else "x86_64",
+        log_retention_days=1,
+        open_signup=True,
+        local=True,
+        database_url=os.environ.get(
+            "DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:5432/groundwork"
+        ),
+        kafka_bootstrap_servers=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
+    )
+
+
+def stage(name: str) -> Stage:
+    """The stage of that name; an unknown one is an error that lists them."""
+    if name == "local":
+        return _local()
+    try:
+        return _STAGES[name]
+    except KeyError:
+        raise SystemExit(f"There is no stage {name!r}; there are: {', '.join(names())}.") from None
+
+
+def names() -> tuple[str, ...]:
+    """All stages."""
+    return ("local", *_STAGES)
+
+
+_STAGES: dict[str, Stage] = {}

@@ -1,0 +1,237 @@
+"""The OpenAPI 3.1 document of any set of operations, from their declarations alone."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from common.binding import Parameter, parameters, returns
+from common.errors import MEDIA_TYPE
+from common.events import type_of_struct
+from common.operation import PUBLIC, SELF, Operation, Route
+from common.paging import MAX_LIMIT
+from common.request import Response
+
+TITLE = "Groundwork"
+REF = "#/components/schemas/{name}"
+
+_PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "A refusal (RFC 9457). `code` is stable; `errors` names the places that broke a rule.",
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+    },
+}
+
+_REFUSALS = {
+    "400": "The request cannot be understood.",
+    "401": "No valid token.",
+    "403": "The caller lacks the permission.",
+    "404": "No such thing in this tenant.",
+    "409": "The change collides with the present state.",
+    "412": "It has changed since it was read.",
+    "413": "The body is too large.",
+    "415": "The media type is not read here.",
+    "422": "The request breaks a rule.",
+    "428": "If-Match is missing.",
+    "500": "A fault of ours; nothing was changed.",
+    "503": "Something needed does not answer; nothing was changed.",
+}
+
+PAGING = (
+    {
+        "name": "limit",
+        "in": "query",
+        "description": "Items on the page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50},
+    },
+    {
+        "name": "cursor",
+        "in": "query",
+        "description": "Where the page starts: `next` of the page before.",
+        "schema": {"type": "string"},
+    },
+)
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag that was read.",
+    "schema": {"type": "string"},
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Repeating the request with the same key gets the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "ETags already held; 304 if one is current.",
+    "schema": {"type": "string"},
+}
+
+
+def document(operations: Iterable[Operation[..., Any]], version: str) -> dict[str, Any]:
+    """The document of those operations that have a route."""
+    routed = [operation for operation in operations if isinstance(operation.trigger, Route)]
+    bodies: list[Any] = []
+    for operation in routed:
+        bodies += [p.type for p in parameters(operation) if p.kind in ("body", "query_struct")]
+        bodies.append(_payload(operation))
+    bodies = [kind for kind in bodies if kind not in (None, Any, bytes, str)]
+    _, components = msgspec.json.schema_components(bodies, ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in routed:
+        paths.setdefault(operation.route.path, {})[operation.route.method.lower()] = _item(operation)
+    services = sorted({operation.service for operation in routed})
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": TITLE,
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": "The serverless core of a business platform.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": service} for service in services],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": dict(sorted((components | {"Problem": _PROBLEM}).items())),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt"}},
+        },
+    }
+
+
+def _payload(operation: Operation[..., Any]) -> Any:
+    """The type of a successful response's body."""
+    kind = returns(operation)
+    if typing.get_origin(kind) is Response:
+        kind = typing.get_args(kind)[0]
+    return None if kind is type(None) else kind
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    if kind is bytes:
+        return {"type": "string", "contentMediaType": "application/octet-stream"}
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF)
+    return schema
+
+
+def _item(operation: Operation[..., Any]) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.service],
+        "parameters": [described for p in parameters(operation) for described in _parameter(p)],
+        "responses": _responses(operation),
+    }
+    if operation.idempotent:
+        item["parameters"].append(_IDEMPOTENCY_KEY)
+    body = next((p for p in parameters(operation) if p.kind == "body"), None)
+    if body is not None:
+        content = {media_type: {"schema": _schema(body.type)} for media_type in operation.media_types}
+        item["requestBody"] = {"required": True, "content": content}
+    if operation.permission != PUBLIC:
+        item["security"] = [{"bearer": []}]
+    if operation.permission not in (PUBLIC, SELF):
+        item["x-permission"] = operation.permission
+    if operation.emits:
+        item["x-emits"] = [type_of_struct(struct).topic for struct in operation.emits]
+    return item
+
+
+def _parameter(parameter: Parameter) -> list[dict[str, Any]]:
+    match parameter.kind:
+        case "paging":
+            return list(PAGING)
+        case "if_match":
+            return [_IF_MATCH]
+        case "path" | "query":
+            described: dict[str, Any] = {
+                "name": parameter.name,
+                "in": parameter.kind,
+                "required": parameter.kind == "path" or parameter.required,
+                "schema": _schema(parameter.type),
+            }
+            if parameter.default not in (inspect.Parameter.empty, None):
+                described["schema"] = {**_schema(parameter.type), "default": parameter.default}
+            return [described]
+        case "query_struct":
+            return _query_struct(parameter.type)
+        case _:
+            return []
+
+
+def _query_struct(kind: type[Any]) -> list[dict[str, Any]]:
+    (_,), components = msgspec.json.schema_components([kind], ref_template=REF)
+    schema = components[kind.__name__]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": inner.pop("description", ""),
+            "schema": inner,
+        }
+        for name, inner in schema["properties"].items()
+    ]
+
+
+def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
+    kind = _payload(operation)
+    success: dict[str, Any] = {"description": operation.summary or "Done."}
+    if kind is not None:
+        schema = {"type": "string"} if kind is str else _schema(kind) if kind is not Any else {}
+        success["content"] = {operation.produces: {"schema": schema}}
+        if "version" in getattr(kind, "__struct_fields__", ()):
+            success["headers"] = {"ETag": {"schema": {"type": "string"}}}
+    responses = {str(operation.status if kind is not None or operation.status != 200 else 204): success}
+    for status in _refusals(operation):
+        responses[status] = {
+            "description": _REFUSALS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}},
+        }
+    return responses
+
+
+def _refusals(operation: Operation[..., Any]) -> list[str]:
+    kinds = {p.kind for p in parameters(operation)}
+    found = {"500"}
+    if operation.database:
+        found.add("503")
+    if operation.permission != PUBLIC:
+        found.add("401")
+    if operation.permission not in (PUBLIC, SELF):
+        found.add("403")
+    if kinds & {"query", "query_struct", "paging", "path", "body", "if_match"}:
+        found.add("400")
+    if "path" in kinds:
+        found.add("404")
+    if "body" in kinds:
+        found |= {"413", "415", "422"}
+    if operation.route.unsafe:
+        found.add("409")
+    if "if_match" in kinds:
+        found |= {"412", "428"}
+    return sorted(found)
