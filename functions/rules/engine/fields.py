@@ -1,0 +1,253 @@
+"""The fields that a rule set's rules read, and how they are taken out of the facts in one pass.
+
+What is taken is a flat list, one place (slot) for each field, None for a fact that is missing or null; after
+the fields come the moment, the facts as given and the bindings that expressions see, which are made when
+first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from rules.engine.faults import InvalidFacts
+from rules.engine.limits import LIMITS, Limits
+from rules.engine.model import Fact, Kind
+from rules.engine.values import (
+    Unreadable,
+    as_float_rank,
+    floats_suffice,
+    number_text_value,
+    read_fact,
+    read_value,
+)
+
+_PLAIN: dict[Kind, frozenset[type]] = {
+    "string": frozenset({str}),
+    "integer": frozenset({int}),
+    "number": frozenset({int}),
+    "boolean": frozenset({bool}),
+    "date": frozenset({date}),
+    "timestamp": frozenset(),
+    "duration": frozenset({timedelta}),
+    "list": frozenset(),
+    "object": frozenset({dict}),
+}
+"""Classes whose values are taken as they are; all others are read."""
+
+MOMENT, FACTS, BINDINGS = -3, -2, -1
+"""Where a taken list holds the moment, the facts as given and the variables of expressions."""
+
+
+class Field:
+    """One field: its declaration, its path, and how its facts are read."""
+
+    def __init__(self, name: str, fact: Fact, limits: Limits = LIMITS) -> None:
+        self.name = name
+        self.fact = fact
+        self.path = tuple(name.split("."))
+        self.limits = limits
+        self.floats = True
+        """Whether literals and facts compare as plain floats; settled by :meth:`settle`."""
+        self.allowed = (
+            None if fact.values is None else frozenset(read_value(fact.type, v) for v in fact.values)
+        )
+        self.minimum = None if fact.minimum is None else read_value(fact.type, fact.minimum)
+        self.maximum = None if fact.maximum is None else read_value(fact.type, fact.maximum)
+        bounded = self.allowed is not None or self.minimum is not None or self.maximum is not None
+        self.plain = frozenset() if bounded else _PLAIN[fact.type]
+
+    def settle(self, literals: list[Any]) -> None:
+        """Choose how numbers compare, given every literal that the rules hold against this field."""
+        if self.fact.type in ("number", "integer"):
+            self.floats = floats_suffice(literals)
+
+    def plain_classes(self) -> frozenset[type]:
+        """Classes whose values need not be read to be compared; a float must still be finite."""
+        return (
+            self.plain | {float} if self.floats and self.plain and self.fact.type == "number" else self.plain
+        )
+
+    def bound(self, literal: Any) -> Any:
+        """A literal in the form that :meth:`comparable` facts compare with."""
+        if self.floats and isinstance(literal, Decimal):
+            return float(literal)
+        return literal
+
+    def raw(self, facts: Mapping[str, Any]) -> Any:
+        """The fact as given, None when it or an object on its path is missing."""
+        value: Any = facts
+        for name in self.path:
+            if not isinstance(value, Mapping):
+                return None
+            value = value.get(name)
+        return value
+
+    def exact(self, value: Any) -> Any:
+        """A fact read by its declaration, numbers as int or Decimal; :class:`InvalidFacts` when it does not
+        fit.
+        """
+        if value.__class__ in self.plain:
+            return value
+        if value is None:
+            if self.fact.required:
+                raise InvalidFacts(self.name, "is required.")
+            return None
+        if isinstance(value, list | tuple) and len(value) > self.limits.fact_items:
+            raise InvalidFacts(
+                self.name, f"has {len(value)} elements; at most {self.limits.fact_items} are read."
+            )
+        try:
+            read = read_fact(self.fact, value)
+        except Unreadable as error:
+            raise InvalidFacts(self.name, f"{error}.") from error
+        if self.allowed is not None and read not in self.allowed:
+            raise InvalidFacts(self.name, "is none of the values that the rule set declares.")
+        if self.minimum is not None and read < self.minimum:
+            raise InvalidFacts(self.name, f"is below the declared minimum {self.fact.minimum}.")
+        if self.maximum is not None and read > self.maximum:
+            raise InvalidFacts(self.name, f"is above the declared maximum {self.fact.maximum}.")
+        return read
+
+    def comparable(self, value: Any) -> Any:
+        """As :meth:`exact`, with numbers in the form that the index compares."""
+        read = self.exact(value)
+        if self.floats and isinstance(read, Decimal):
+            return as_float_rank(read)
+        return read
+
+
+class Fields:
+    """The slots of one rule set."""
+
+    def __init__(self, schema: Mapping[str, Fact], limits: Limits = LIMITS) -> None:
+        self.schema = schema
+        self.limits = limits
+        self.fields: list[Field] = []
+        self.slots: dict[str, int] = {}
+        self._referred: set[str] = set()
+
+    def slot(self, name: str) -> int:
+        """The slot of a declared field, given out on first use."""
+        if name not in self.slots:
+            self.slots[name] = len(self.fields)
+            self.fields.append(Field(name, self.schema[name], self.limits))
+        return self.slots[name]
+
+    def refer(self, reference: str) -> None:
+        """Note that an expression reads a path: every declared field on it, above it or below it gets a
+        slot.
+        """
+        for name in self.schema:
+            if overlaps(reference, name):
+                self.slot(name)
+                self._referred.add(name)
+
+    def binder(self) -> Binder:
+        """What makes the variables of the expressions noted so far."""
+        return Binder(field for field in self.fields if field.name in self._referred)
+
+    def take_exactly(self, facts: Mapping[str, Any], moment: datetime | None) -> list[Any]:
+        """Every field by its declaration; what the interpreter compares."""
+        values = [field.exact(field.raw(facts)) for field in self.fields]
+        values += (moment, facts, None)
+        return values
+
+    def taker(self) -> Callable[[Mapping[str, Any], datetime | None], list[Any]]:
+        """The fast way to take the fields, in the form that the index compares."""
+        plan = [
+            (
+                field.path[0] if len(field.path) == 1 else None,
+                field.plain_classes(),
+                field.raw,
+                field.comparable,
+            )
+            for field in self.fields
+        ]
+        floats = [slot for slot, (_, plain, _, _) in enumerate(plan) if float in plain]
+
+        def take(facts: Mapping[str, Any], moment: datetime | None) -> list[Any]:
+            values = []
+            for name, plain, raw, comparable in plan:
+                value = raw(facts) if name is None else facts.get(name)
+                if value.__class__ not in plain:
+                    value = comparable(value)
+                values.append(value)
+            for slot in floats:
+                value = values[slot]
+                if value.__class__ is float and value - value != 0.0:  # neither infinite nor a NaN
+                    plan[slot][3](value)
+            values += (moment, facts, None)
+            return values
+
+        return take
+
+
+def overlaps(path: str, other: str) -> bool:
+    """Whether two dotted paths are one, or one lies on the other."""
+    return path == other or other.startswith(f"{path}.") or path.startswith(f"{other}.")
+
+
+def admit(schema: Mapping[str, Fact], facts: Mapping[str, Any], limits: Limits = LIMITS) -> None:
+    """Refuse facts that the schema does not know or that do not fit it (:class:`InvalidFacts`)."""
+    roots: dict[str, Any] = {}
+    for name in schema:
+        node = roots
+        *parents, last = name.split(".")
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = None
+    _admit_members(roots, facts, "")
+    for name, fact in schema.items():
+        field = Field(name, fact, limits)
+        field.exact(field.raw(facts))
+
+
+def _admit_members(known: dict[str, Any], facts: Mapping[str, Any], prefix: str) -> None:
+    for name, value in facts.items():
+        path = f"{prefix}{name}"
+        if name not in known:
+            raise InvalidFacts(path, "is unknown to the rule set; declare it or leave it out.")
+        members = known[name]
+        if members is not None and value is not None:
+            if not isinstance(value, Mapping):
+                raise InvalidFacts(path, "must be an object.")
+            _admit_members(members, value, f"{path}.")
+
+
+class Binder:
+    """Makes the variables that expressions see: the fields they refer to, read by their declarations.
+
+    A missing fact is left out: an expression that needs it is neither true nor false. A date is its midnight
+    in UTC, for CEL has no dates.
+    """
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        self._fields = tuple(fields)
+
+    def bind(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """The variables for one evaluation."""
+        bound: dict[str, Any] = {}
+        for field in self._fields:
+            value = _for_expression(field.fact.type, field.exact(field.raw(facts)))
+            node = bound
+            *parents, last = field.path
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            if value is not None:
+                node[last] = value
+        return bound
+
+
+def _for_expression(kind: Kind, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "number":
+        return float(value)
+    if kind == "date":
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if kind == "list":
+        return [number_text_value(element) if isinstance(element, Decimal) else element for element in value]
+    return value
