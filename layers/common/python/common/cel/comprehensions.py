@@ -14,7 +14,7 @@ from common.cel.values import INT_MAX, INT_MIN, NATIVE, admit, is_list, is_map
 
 
 class Loop(NamedTuple):
-    """What a macro goes over: the closure of its target, the frame's slot for the element, the cost of one."""
+    """What a macro goes over: its target's closure, the frame's slot for an element, the cost of one."""
 
     macro: str
     target: Evaluate

@@ -103,7 +103,7 @@ def to_double(value: Any, frame: Frame, at: int) -> float:  # noqa: ARG001
 
 
 def to_string(value: Any, frame: Frame, at: int) -> str:
-    """`string(x)`: bytes must be UTF-8, timestamps become RFC 3339, durations seconds, doubles their shortest text."""
+    """`string(x)`: bytes are UTF-8, timestamps become RFC 3339, durations seconds."""
     kind = value.__class__
     if kind is str:
         return str(value)
@@ -176,7 +176,7 @@ def _reading(read: Callable[[Any], T], value: Any, at: int) -> T:
 
 
 def format_double(value: float) -> str:
-    """The shortest text that reads back as this double: `1`, `0.001`, `1e+21`; `NaN`, `Infinity`, `-Infinity`."""
+    """The shortest text that reads back as this double: `1`, `0.001`, `1e+21`, `NaN`, `-Infinity`."""
     if value != value:  # noqa: PLR0124
         return "NaN"
     text = repr(value)

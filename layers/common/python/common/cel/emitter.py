@@ -41,7 +41,7 @@ _SHORT = 64
 
 
 class Emitter:
-    """Compiles one tree. `metered` tells afterwards whether its closures need a frame of their own with a meter."""
+    """Compiles one tree; `metered` tells afterwards whether the closures need a frame with a meter."""
 
     def __init__(self, limits: Limits, container: str, checked: Checked | None) -> None:
         self.limits = limits
@@ -54,7 +54,7 @@ class Emitter:
         self._plain_reads: dict[int, tuple[str | int | None, tuple[str, ...]]] = {}
 
     def emit(self, node: Node, whole: bool = True) -> Evaluate:
-        """The closure of a node. With `whole` false only parts of its value are used, so only they are adapted."""
+        """The closure of a node; with `whole` false only parts of its value are used, and adapted."""
         match node:
             case Literal(value=value):
                 return self._constant(node, value)
@@ -111,7 +111,7 @@ class Emitter:
         return reading.adapted(read, adapt, node.at)
 
     def _chain(self, node: Ident | Select, whole: bool) -> Evaluate:
-        """A variable with its fields, of a macro, declared, or looked for at run time; or a field of any value."""
+        """A variable with fields (a macro's, declared, or looked for at run time); a field of any value."""
         chain = dotted_name(node)
         if chain is None:
             assert isinstance(node, Select)
@@ -200,7 +200,7 @@ class Emitter:
         return shape(operator, left, right, at)
 
     def _is_short(self, node: Node, texts: tuple[type, ...] = (str, bytes)) -> bool:
-        """Whether the node is a constant of bounded size: a number or the like, or one of `texts` that is short."""
+        """Whether the node is a constant of bounded size: a number or the like, or a short one of `texts`."""
         if id(node) not in self._constants:
             return False
         value = self._constants[id(node)]

@@ -118,7 +118,7 @@ FUNCTIONS: Mapping[tuple[str, bool, int], Function] = {
     **_span_part("getSeconds", lambda local: local.second, lambda span: span.whole(NANOSECONDS)),
     **_span_part("getMilliseconds", lambda local: local.nanosecond // 1_000_000, _milliseconds_of_second),
 }
-"""(name, whether called on a receiver, operands) to the function. `matches` stands apart: its bound is the program's."""
+"""By name, whether called on a receiver, and number of operands. `matches`, bounded per program, is apart."""
 
 UNMETERED = frozenset(
     {name for name, _, _ in FUNCTIONS} - {"contains", "string", "bytes", "startsWith", "endsWith"}

@@ -13,7 +13,9 @@ from common.cel.errors import CelSyntaxError
 Token = tuple[str, str, int]
 
 RESERVED = frozenset(
-    ["as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
+    """
+    as break const continue else for function if import let loop package namespace return var void while
+    """.split()  # noqa: SIM905
 )
 KEYWORDS = frozenset({"true", "false", "null", "in"})
 

@@ -1,4 +1,4 @@
-"""How much an expression's author may ask for, so that no expression can hang or fill the process that runs it."""
+"""How much an expression may ask for, so that none can hang or fill the process that runs it."""
 
 from typing import NamedTuple
 

@@ -26,7 +26,7 @@ _MEANINGS = {
 
 
 def read_int(text: str, negative: bool, at: int) -> int | Uint:
-    """An int literal in decimal or `0x` hexadecimal, or with the suffix `u` a uint; CelSyntaxError out of range."""
+    """An int in decimal or `0x` hexadecimal, with the suffix `u` a uint; CelSyntaxError out of range."""
     digits = text.rstrip("uU")
     # Longer than any number in range, and than what Python converts; leading zeros are legal.
     significant = digits.removeprefix("0x").lstrip("0") or "0"
@@ -52,9 +52,9 @@ def read_double(text: str, at: int) -> float:
 
 
 def read_string(text: str, at: int) -> str | bytes:
-    """A string literal, or with the prefix `b` bytes; CelSyntaxError at an escape that does not exist.
+    r"""A string literal, or with the prefix `b` bytes; CelSyntaxError at an escape that does not exist.
 
-    Line ends inside a literal of three quotes are all read as a line feed. In bytes, `\\x` and octal escapes
+    Line ends inside a literal of three quotes are all read as a line feed. In bytes, `\x` and octal escapes
     are single bytes, other characters are their UTF-8; in strings, both escapes are code points.
     """
     is_bytes = text[0] in "bB"
@@ -75,7 +75,7 @@ def read_string(text: str, at: int) -> str | bytes:
 def _escape() -> re.Pattern[str]:
     return re.compile(
         r"""\\(?:([abfnrtv\\?"'`])|[xX]([0-9a-fA-F]{2})|([0-3][0-7]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|)"""
-        )
+    )
 
 
 def _unescape(content: str, start: int) -> str:

@@ -22,7 +22,7 @@ def qualified(name: str, container: str, absolute: bool) -> tuple[str, ...]:
 def readings(
     root: Ident, fields: tuple[str, ...], container: str
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every reading of a chain `a.b.c`: the full names a variable may have and the fields then selected, longest first."""
+    """The readings of a chain `a.b.c`, longest first: names the variable may have, fields selected."""
     for length in range(len(fields), -1, -1):
         name = ".".join((root.name, *fields[:length]))
         yield qualified(name, container, root.absolute), fields[length:]

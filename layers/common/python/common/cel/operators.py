@@ -211,7 +211,7 @@ def _same_entries(a: Any, b: Any, frame: Frame, at: int) -> bool:
 
 
 def comparison(operator: str, test: Callable[[Any, Any], bool]) -> Callable[[Any, Any, Frame, int], bool]:
-    """`<`, `<=`, `>` or `>=`: numbers of any types, and bool, string, bytes, timestamp, duration with their own."""
+    """`<`, `<=`, `>` or `>=`: any numbers; bool, string, bytes, timestamp, duration with their own."""
 
     def compare(a: Any, b: Any, frame: Frame, at: int) -> bool:
         kind = a.__class__

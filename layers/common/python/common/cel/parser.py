@@ -96,7 +96,7 @@ class _Parser:
         return tree
 
     def binary(self, minimum: int) -> Node:
-        """A chain of operators that bind at least as tightly as `minimum`; all of them associate to the left."""
+        """A chain of operators that bind at least as tightly as `minimum`; all associate to the left."""
         left = self.operand()
         while True:
             kind, text, at = self.tokens[self.position]
@@ -114,7 +114,7 @@ class _Parser:
             left = logical(operator, terms, at)
 
     def operand(self) -> Node:
-        """Unary = Member | "!" {"!"} Member | "-" {"-"} Member; a minus before a number belongs to the number."""
+        """Unary = Member | "!" {"!"} Member | "-" {"-"} Member; a minus before a number is part of it."""
         signs: list[tuple[str, int]] = []
         while self.tokens[self.position][0] in ("!", "-"):
             sign, _, at = self.tokens[self.position]
@@ -234,7 +234,7 @@ class _Parser:
         return tuple(found)
 
     def closes(self, bracket: str, found: list[Node] | list[tuple[Node, Node]]) -> bool:
-        """Whether the literal ends here; else the comma before its next part is taken. One may stand before the end."""
+        """Whether the literal ends here, perhaps after a comma; else takes the comma before its next part."""
         if self.take(bracket):
             return True
         if found:

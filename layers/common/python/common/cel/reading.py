@@ -102,7 +102,7 @@ def missing_variable(name: str, at: int) -> CelMissingError:
 
 
 def missing_field(field: str, name: str | int, fields: tuple[str, ...], at: int) -> CelMissingError:
-    """The error of a field that a map does not have; its path starts at the variable, unless that is a macro's."""
+    """The error of a field that is not there; its path starts at the variable, unless that is a macro's."""
     known = (*fields[: fields.index(field)], field)
     spelled = ".".join((name, *known)) if isinstance(name, str) else ".".join(known)
     return CelMissingError(f"no such key: {spelled!r}", spelled, at)

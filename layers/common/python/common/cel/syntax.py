@@ -165,7 +165,7 @@ class Binary(Node):
 
 
 class Logical(Node):
-    """`a && b && c` or `a || b || c`: the two are associative, so a chain is one node of two or more terms."""
+    """`a && b && c` or `a || b || c`: the operators are associative, so a chain is one node."""
 
     __slots__ = parts = ("operator", "terms")
 

@@ -33,7 +33,7 @@ class Calendar(NamedTuple):
 
 
 class Timestamp:
-    """A moment: whole nanoseconds since 1970-01-01T00:00:00Z. Immutable; OverflowError outside the years 1 to 9999."""
+    """A moment: nanoseconds since 1970-01-01T00:00:00Z. Immutable; OverflowError outside years 1 to 9999."""
 
     __slots__ = ("nanoseconds",)
     nanoseconds: int

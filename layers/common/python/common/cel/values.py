@@ -40,7 +40,7 @@ unchecked_uint: Callable[[int], Uint] = partial(int.__new__, Uint)
 
 
 class MixedMap(Mapping[Any, Any]):
-    """A map whose keys are both booleans and numbers: Python would take `True` and `1` for one key, CEL does not."""
+    """A map with both booleans and numbers as keys: Python takes `True` and `1` for one key, CEL does not."""
 
     __slots__ = ("_entries",)
 
@@ -148,7 +148,7 @@ def _convert_library_value(value: Any, at: int) -> Any:
         raise CelEvaluationError(str(unfit), at) from unfit
     name = type(value).__qualname__
     raise CelEvaluationError(
-        f"a Python {name} has no counterpart in CEL: bind a number, string, bytes, list, mapping, datetime or timedelta",
+        f"a Python {name} is no CEL value: bind a number, str, list, mapping, datetime or timedelta",
         at,
     )
 

@@ -15,7 +15,7 @@ _FIXED = r"([+-]?)([0-9]{1,2}):([0-9]{2})"
 
 
 def offset_at(zone: str, nanoseconds: int) -> int:
-    """The zone's offset from UTC, in seconds, at so many nanoseconds after 1970; ValueError for an unknown zone."""
+    """The zone's offset from UTC in seconds, that long after 1970; ValueError for an unknown zone."""
     if zone in ("", "UTC", "Z"):
         return 0
     fixed = re.fullmatch(_FIXED, zone)
@@ -36,7 +36,7 @@ def _named_offset(zone: str, second: int) -> int:
         rules = ZoneInfo(zone)
     except (ValueError, KeyError, OSError) as unknown:
         raise ValueError(
-            f"unknown time zone: {zone[:60]!r}; write an IANA name like 'Europe/Paris' or an offset like '+02:00'"
+            f"unknown time zone: {zone[:60]!r}; write a name like 'Europe/Paris' or an offset like '+02:00'"
         ) from unknown
     # Python's years end at 1 and 9999 in local time too, and no zone changes its offset within two days of
     # them.
