@@ -24,7 +24,7 @@ from sqlalchemy import select, text
 from auth.tables import signing_keys
 from common.operation import PUBLIC, operation
 from common.request import Response
-from common.settings import settings
+from common.settings import Settings, settings
 from common.tokens import TYPE, Claims, encode
 from common.work import Work
 
@@ -100,8 +100,7 @@ def create(work: Work, at: datetime) -> SigningKey:
 
 
 @cache
-def _cipher() -> AESGCM:
-    configuration = settings()
+def _cipher(configuration: Settings) -> AESGCM:
     secret = configuration.signing_secret
     if configuration.signing_secret_arn:
         import boto3
@@ -117,11 +116,11 @@ def _cipher() -> AESGCM:
 def _encrypt(kid: str, private: ec.EllipticCurvePrivateKey) -> bytes:
     der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     nonce = os.urandom(_NONCE)
-    return nonce + _cipher().encrypt(nonce, der, kid.encode())
+    return nonce + _cipher(settings()).encrypt(nonce, der, kid.encode())
 
 
 def _decrypt(kid: str, stored: bytes) -> ec.EllipticCurvePrivateKey:
-    der = _cipher().decrypt(bytes(stored[:_NONCE]), bytes(stored[_NONCE:]), kid.encode())
+    der = _cipher(settings()).decrypt(bytes(stored[:_NONCE]), bytes(stored[_NONCE:]), kid.encode())
     private = load_der_private_key(der, None)
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     return private

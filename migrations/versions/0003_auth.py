@@ -200,10 +200,17 @@ def _create_functions() -> None:
         language sql stable security definer set search_path = pg_catalog, pg_temp
         as 'select t.id from auth.tenants t where t.slug = p_slug'
     """)
+    # A gauge over all tenants, for the scraper: a number, no rows.
+    op.execute("""
+        create function auth.live_sessions() returns bigint
+        language sql stable security definer set search_path = pg_catalog, pg_temp
+        as 'select count(*) from auth.sessions s where s.revoked_at is null and s.expires_at > now()'
+    """)
     for function, grantees in (
         ("platform.enter(uuid, uuid, uuid, integer)", SERVICES),
         ("platform.verification_keys()", SERVICES),
         ("auth.tenant_of(text)", "groundwork_auth"),
+        ("auth.live_sessions()", "groundwork_auth"),
     ):
         op.execute(f"revoke execute on function {function} from public")
         op.execute(f"grant execute on function {function} to {grantees}")
@@ -214,5 +221,6 @@ def downgrade() -> None:
     op.execute("drop function platform.enter(uuid, uuid, uuid, integer)")
     op.execute("drop function platform.verification_keys()")
     op.execute("drop function auth.tenant_of(text)")
+    op.execute("drop function auth.live_sessions()")
     for table in ("user_roles", "sessions", "roles", "users", "tenants", "permissions", "signing_keys"):
         op.drop_table(table, schema="auth")

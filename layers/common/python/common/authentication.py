@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from sqlalchemy import Engine
+
 from common import database
 from common.errors import Unauthenticated
 from common.principal import Principal
 from common.request import Request
-from common.settings import settings
+from common.settings import Settings, settings
 from common.tokens import Claims, Verifier
 from common.work import Work
 
@@ -29,15 +31,23 @@ class Token:
         return self.claims.principal()
 
 
-@cache
 def verifier() -> Verifier:
     """The container's verifier."""
-    configuration = settings()
-    return Verifier(_read_keys, issuer=configuration.issuer, audience=configuration.audience)
+    return verifier_for(settings())
 
 
-def _read_keys() -> list[Mapping[str, Any]]:
-    with database.engine().begin() as connection:
+@cache
+def verifier_for(configuration: Settings) -> Verifier:
+    """The verifier that goes with some settings."""
+    return Verifier(
+        lambda: _read_keys(database.engine_for(configuration)),
+        issuer=configuration.issuer,
+        audience=configuration.audience,
+    )
+
+
+def _read_keys(engine: Engine) -> list[Mapping[str, Any]]:
+    with engine.begin() as connection:
         keys: list[Mapping[str, Any]] = connection.exec_driver_sql(
             "select platform.verification_keys()"
         ).scalar_one()

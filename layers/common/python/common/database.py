@@ -81,10 +81,14 @@ def _dumps(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-@cache
 def engine() -> Engine:
     """The container's engine."""
-    configuration = settings()
+    return engine_for(settings())
+
+
+@cache
+def engine_for(configuration: Settings) -> Engine:
+    """The engine that goes with some settings."""
     return open_engine(url_of(configuration), iam=not configuration.database_url)
 
 

@@ -12,12 +12,14 @@ from aws_lambda_powertools import Logger
 from common.settings import settings
 
 
-@cache
 def logger() -> Logger:
     """The container's logger; keys appended to it are on every line of the invocation."""
-    return Logger(
-        service=settings().service or "groundwork", level="INFO", use_rfc3339=True, utc=True, location=None
-    )
+    return _logger(settings().service or "groundwork")
+
+
+@cache
+def _logger(service: str) -> Logger:
+    return Logger(service=service, level="INFO", use_rfc3339=True, utc=True, location=None)
 
 
 @dataclass(frozen=True)

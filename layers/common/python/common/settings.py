@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cache
 
 NAMESPACE = "Groundwork"
 """The CloudWatch namespace of every metric."""
@@ -58,7 +57,16 @@ class Settings:
         return cls(**values)  # type: ignore[arg-type]
 
 
-@cache
+_current: list[Settings] = []
+
+
 def settings() -> Settings:
     """The container's settings."""
-    return Settings.read()
+    if not _current:
+        _current.append(Settings.read())
+    return _current[0]
+
+
+def use(configuration: Settings) -> None:
+    """Take other settings from here on, as a process does that stands for several functions."""
+    _current[:] = [configuration]

@@ -14,7 +14,7 @@ from common.cel.durations import NANOSECONDS, Duration
 from common.cel.errors import CelEvaluationError
 from common.cel.operators import Frame, charge, no_overload
 from common.cel.timestamps import Timestamp
-from common.cel.values import INT_MAX, INT_MIN, UINT_MAX, Uint, unchecked_uint
+from common.cel.values import INT_MAX, INT_MIN, UINT_MAX, Uint, shown, unchecked_uint
 
 T = TypeVar("T")
 
@@ -27,12 +27,11 @@ _BOOLS = {
 
 
 def _unfit(value: Any, kind: str, at: int) -> CelEvaluationError:
-    shown = repr(value) if len(str(value)) <= 40 else f"{str(value)[:40]!r}..."
-    return CelEvaluationError(f"{shown} cannot be converted to {kind}", at)
+    return CelEvaluationError(f"{shown(value)} cannot be converted to {kind}", at)
 
 
 def _out_of_range(value: Any, kind: str, at: int) -> CelEvaluationError:
-    return CelEvaluationError(f"{kind} out of range: {value} does not fit in 64 bits", at)
+    return CelEvaluationError(f"{kind} out of range: {shown(value)} does not fit in 64 bits", at)
 
 
 @cache

@@ -34,7 +34,7 @@ from common.cel.syntax import (
     dotted_name,
 )
 from common.cel.types import DYN, INT, NAMED_TYPES
-from common.cel.values import SCALARS, MixedMap, Uint, type_of
+from common.cel.values import SCALARS, MixedMap, Uint, shown, type_of
 
 _KEYS = frozenset({bool, int, Uint, str})
 _SHORT = 64
@@ -134,7 +134,8 @@ class Emitter:
         )
         for name, rest in options:
             if name in NAMED_TYPES and not rest:
-                return reading.first_bound(options, _always(NAMED_TYPES[name]), node.at)
+                denoted = _always(NAMED_TYPES[name])
+                return denoted if self.checked else reading.first_bound(options, denoted, node.at)
         if len(options) == 1:
             return self._plain_read(node, *options[0])
         return reading.first_bound(options[:-1], reading.path(*options[-1], node.at), node.at)
@@ -165,7 +166,7 @@ class Emitter:
                     )
                 mark = key.__class__ is bool, key
                 if mark in built:
-                    raise CelEvaluationError(f"the map repeats the key {key!r}", at)
+                    raise CelEvaluationError(f"the map repeats the key {shown(key)}", at)
                 built[mark] = value_of(frame)
             if len({is_bool for is_bool, _ in built}) < 2:
                 return {key: value for (_, key), value in built.items()}

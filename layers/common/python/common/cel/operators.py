@@ -36,6 +36,7 @@ NUMERIC = frozenset({int, Uint, float})
 
 _FREE = 64
 _PER_UNIT = 16
+_LIST_ELEMENT = 4  # an element of a list takes more room than a character
 _EXACT = 2**53
 
 
@@ -83,7 +84,7 @@ def add(a: Any, b: Any, frame: Frame, at: int) -> Any:
         moment = Timestamp if Timestamp in (kind, b.__class__) else Duration
         return _moment(moment, a.nanoseconds + b.nanoseconds, at)
     if is_list(a) and is_list(b):
-        charge(frame, len(a) + len(b), at)
+        charge(frame, (len(a) + len(b)) * _LIST_ELEMENT, at)
         return [*a, *b]
     raise no_overload("+", (a, b), at)
 

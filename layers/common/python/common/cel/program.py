@@ -23,7 +23,7 @@ class Program:
     without declarations.
     """
 
-    __slots__ = ("_cost", "_run", "paths", "references", "result_type", "source", "tree")
+    __slots__ = ("_limits", "_metered", "_run", "paths", "references", "result_type", "source", "tree")
 
     def __init__(
         self,
@@ -42,7 +42,8 @@ class Program:
         self.paths: frozenset[str] = frozenset(reads.paths)
         emitter = Emitter(limits, container, checked)
         self._run = emitter.emit(tree)
-        self._cost = limits.cost if emitter.metered else None
+        self._metered = emitter.metered
+        self._limits = limits
 
     def evaluate(self, bindings: Mapping[str, Any]) -> Any:
         """The expression's value for these variables, as a Python object.
@@ -53,15 +54,15 @@ class Program:
         """
         try:
             frame: Frame = bindings if bindings.__class__ is dict else dict(bindings)
-            if self._cost is not None:
-                frame = {**bindings, METER: Meter(self._cost)}
+            if self._metered:
+                frame = {**bindings, METER: Meter(self._limits.cost)}
             value = self._run(frame)
-            return value if value.__class__ in SCALARS else plain(value)
+            return value if value.__class__ in SCALARS else plain(value, Meter(self._limits.cost))
         except CelError as error:
             error.locate(self.source)
             raise
         except RecursionError:
-            raise CelLimitError("the facts nest too deeply", 0, self.source) from None
+            raise CelLimitError("the expression and the facts nest too deeply to be evaluated", 0, self.source) from None
 
     def __repr__(self) -> str:
         return f"<Program {self.source!r}>"

@@ -12,7 +12,7 @@ from common.cel.errors import CelEvaluationError, CelMissingError
 from common.cel.limits import Meter
 from common.cel.operators import METER, MISSING, Frame, find, no_overload
 from common.cel.types import DOUBLE, DURATION, TIMESTAMP, UINT, CelType
-from common.cel.values import INT_MAX, INT_MIN, NATIVE, Uint, admit, is_list, is_map, type_of, unchecked_uint
+from common.cel.values import INT_MAX, INT_MIN, NATIVE, Uint, admit, is_list, is_map, shown, type_of, unchecked_uint
 
 Evaluate = Callable[[Frame], Any]
 """A compiled expression: from a frame to an admitted value."""
@@ -153,7 +153,7 @@ def index(operand: Evaluate, position: Evaluate, at: int) -> Evaluate:
             raise no_overload("[]", (holder, key), at)
         value = find(holder, key, frame, at)
         if value is MISSING:
-            raise CelMissingError(f"no such key: {key!r}", str(key), at)
+            raise CelMissingError(f"no such key: {shown(key)}", str(key), at)
         return admit(value, at)
 
     return run

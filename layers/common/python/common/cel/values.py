@@ -12,6 +12,7 @@ from typing import Any, Self
 from common.cel import types
 from common.cel.durations import Duration
 from common.cel.errors import CelEvaluationError
+from common.cel.limits import Meter
 from common.cel.timestamps import Timestamp
 from common.cel.types import CelType
 
@@ -113,7 +114,7 @@ def admit(value: Any, at: int) -> Any:
     if kind is int:
         if INT_MIN <= value <= INT_MAX:
             return value
-        raise CelEvaluationError(f"int out of range: {value:,} does not fit in 64 bits", at)
+        raise CelEvaluationError("int out of range: the value does not fit in 64 bits", at)
     if kind in NATIVE:
         return value
     return _convert(value, at)
@@ -153,14 +154,22 @@ def _convert_library_value(value: Any, at: int) -> Any:
     )
 
 
-def plain(value: Any) -> Any:
-    """The value as a caller may keep it: lists and maps copied, with their parts admitted."""
-    if value.__class__ in SCALARS:
-        return value
+def plain(value: Any, meter: Meter) -> Any:
+    """The value as a caller may keep it: lists and maps copied, with their parts admitted.
+
+    Each part costs a unit, since one list may stand many times in another.
+    """
     value = admit(value, 0)
     if value.__class__ in SCALARS:
         return value
+    meter.spend(len(value), 0)
     if is_map(value):
-        entries = [(admit(key, 0), plain(value[key])) for key in value]
+        entries = [(admit(key, 0), plain(value[key], meter)) for key in value]
         return MixedMap(entries) if isinstance(value, MixedMap) else dict(entries)
-    return [plain(element) for element in value]
+    return [plain(element, meter) for element in value]
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: on one line and short."""
+    text = repr(value) if not isinstance(value, (str, bytes)) or len(value) <= 60 else f"{value[:60]!r}..."
+    return text if len(text) <= 100 else f"{text[:100]}..."
