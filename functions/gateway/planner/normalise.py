@@ -1,0 +1,214 @@
+"""From a document's selection sets, fragments and field sets to normalised selections.
+
+Fields that are the same (name, key, arguments, types, conditions) are merged, so that their sub-selections are
+planned together. Work is bounded: `budget` counts the fields made, whatever the fragments multiply to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    parse,
+    print_ast,
+)
+
+from gateway.planner.errors import LimitExceeded
+from gateway.planner.selection import ALWAYS, NO_TYPES, TYPENAME, Condition, Conditions, Field, Selection
+
+if TYPE_CHECKING:
+    from gateway.planner.supergraph import Supergraph
+
+DEFAULT_BUDGET = 20_000
+
+_Group = tuple[str, str, str, str, frozenset[str], Conditions]
+
+
+class Normaliser:
+    """Normalises one document against a supergraph. The document is taken to be valid."""
+
+    def __init__(
+        self,
+        supergraph: Supergraph,
+        fragments: Mapping[str, FragmentDefinitionNode] | None = None,
+        budget: int = DEFAULT_BUDGET,
+    ) -> None:
+        self.supergraph = supergraph
+        self.fragments = fragments or {}
+        self.budget = budget
+        self.left = budget
+        self._arguments: dict[int, tuple[str, frozenset[str]]] = {}
+
+    def operation(self, operation: OperationDefinitionNode) -> Selection:
+        """The operation's root selection."""
+        root = self.supergraph.roots[operation.operation.value]
+        selection = self.selection(root, [operation.selection_set])
+        if operation.operation.value == "mutation":
+            for field in selection.fields:
+                field.distinct = True
+        return selection
+
+    def fieldset(self, type_name: str, text: str) -> Selection:
+        """A field set; values of abstract types also get their `__typename`, which a representation must carry."""
+        document = parse(text if text.lstrip().startswith("{") else f"{{{text}}}", no_location=True)
+        operation = document.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        return self._typed(self.selection(type_name, [operation.selection_set]))
+
+    def _typed(self, selection: Selection) -> Selection:
+        fields = tuple(
+            field.narrowed(self._typed(field.selection)) if field.selection else field
+            for field in selection.fields
+        )
+        if self.supergraph.is_abstract(selection.type) and all(f.name != TYPENAME for f in fields):
+            typename = Field(
+                TYPENAME,
+                TYPENAME,
+                "",
+                NO_TYPES,
+                self.supergraph.possible(selection.type),
+                ALWAYS,
+                "String",
+            )
+            fields = (typename, *fields)
+        return Selection(selection.type, fields)
+
+    def selection(self, type_name: str, sets: Sequence[SelectionSetNode]) -> Selection:
+        """The merged selection of several selection sets on one declared type."""
+        groups: dict[_Group, list[FieldNode]] = {}
+        visited: set[tuple[str, frozenset[str], Conditions]] = set()
+        for selection_set in sets:
+            self._collect(
+                selection_set.selections,
+                type_name,
+                self.supergraph.possible(type_name),
+                ALWAYS,
+                groups,
+                visited,
+            )
+        return Selection(type_name, tuple(self._field(group, nodes) for group, nodes in groups.items()))
+
+    def _field(self, group: _Group, nodes: list[FieldNode]) -> Field:
+        parent, key, name, arguments, types, when = group
+        variables = self._argument_text(nodes[0])[1]
+        if name == TYPENAME:
+            return Field(name, key, "", NO_TYPES, types, when, "String")
+        if name in {"__schema", "__type"}:
+            return Field(name, key, arguments, variables, types, when, "", nodes=tuple(nodes))
+        table = self.supergraph.field(parent, name)
+        assert table is not None, f"{parent}.{name} is not in the supergraph"
+        sets = [node.selection_set for node in nodes if node.selection_set]
+        selection = self.selection(table.named, sets) if sets else None
+        return Field(name, key, arguments, variables, types, when, table.named, selection)
+
+    def _collect(
+        self,
+        nodes: Sequence[SelectionNode],
+        parent: str,
+        types: frozenset[str],
+        when: Conditions,
+        groups: dict[_Group, list[FieldNode]],
+        visited: set[tuple[str, frozenset[str], Conditions]],
+    ) -> None:
+        for node in nodes:
+            inner = _conditions(node.directives, when) if node.directives else when
+            if inner is None:
+                continue
+            if isinstance(node, FieldNode):
+                self._spend()
+                key = node.alias.value if node.alias else node.name.value
+                group = (parent, key, node.name.value, self._argument_text(node)[0], types, inner)
+                groups.setdefault(group, []).append(node)
+                continue
+            if isinstance(node, FragmentSpreadNode):
+                mark = (node.name.value, types, inner)
+                if mark in visited:
+                    continue
+                visited.add(mark)
+                fragment = self.fragments[node.name.value]
+                target, body = fragment.type_condition.name.value, fragment.selection_set
+            else:
+                assert isinstance(node, InlineFragmentNode)
+                target = node.type_condition.name.value if node.type_condition else parent
+                body = node.selection_set
+            self._spend()
+            self._enter(target, body, parent, types, inner, groups, visited)
+
+    def _enter(
+        self,
+        target: str,
+        body: SelectionSetNode,
+        parent: str,
+        types: frozenset[str],
+        when: Conditions,
+        groups: dict[_Group, list[FieldNode]],
+        visited: set[tuple[str, frozenset[str], Conditions]],
+    ) -> None:
+        if target == parent:
+            self._collect(body.selections, parent, types, when, groups, visited)
+            return
+        narrowed = types & self.supergraph.possible(target)
+        if narrowed or not types:
+            self._collect(body.selections, target, narrowed, when, groups, visited)
+
+    def _spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise LimitExceeded.of(
+                f"The operation expands to more than {self.budget} fields. Ask for less in one request.",
+                "OPERATION_TOO_LARGE",
+            )
+
+    def _argument_text(self, node: FieldNode) -> tuple[str, frozenset[str]]:
+        if not node.arguments:
+            return "", NO_TYPES
+        known = self._arguments.get(id(node))
+        if known is None:
+            variables: set[str] = set()
+            texts = []
+            for argument in sorted(node.arguments, key=lambda each: each.name.value):
+                _find_variables(argument.value, variables)
+                texts.append(f"{argument.name.value}: {print_ast(argument.value)}")
+            known = self._arguments[id(node)] = (f"({', '.join(texts)})", frozenset(variables))
+        return known
+
+
+def _find_variables(value: ValueNode, found: set[str]) -> None:
+    if isinstance(value, VariableNode):
+        found.add(value.name.value)
+        return
+    for inner in getattr(value, "values", ()):
+        _find_variables(inner, found)
+    for member in getattr(value, "fields", ()):
+        _find_variables(member.value, found)
+
+
+def _conditions(directives: Sequence[DirectiveNode], outer: Conditions) -> Conditions | None:
+    """The conditions of a node within its selection, or None when it is never wanted."""
+    found = set(outer)
+    for directive in directives:
+        name = directive.name.value
+        if name not in {"include", "skip"}:
+            continue
+        wanted = name == "include"
+        value = directive.arguments[0].value
+        if isinstance(value, BooleanValueNode):
+            if value.value is not wanted:
+                return None
+        elif isinstance(value, VariableNode):
+            found.add(Condition(value.name.value, wanted))
+    if any(Condition(variable, not wanted) in found for variable, wanted in found):
+        return None
+    return frozenset(found)

@@ -1,0 +1,83 @@
+"""Normalised selections: what an operation or a field set asks for, with every fragment resolved.
+
+A selection is a flat list of fields. A field says for which object types it was asked (`types`), so
+`... on Book { title }` becomes the field `title` for `{"Book"}`, whatever interfaces and unions stood between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from graphql import FieldNode
+
+
+class Condition(NamedTuple):
+    """One `@include` (wanted: True) or `@skip` (wanted: False) on a variable."""
+
+    variable: str
+    wanted: bool
+
+
+Conditions = frozenset[Condition]
+ALWAYS: Conditions = frozenset()
+NO_TYPES: frozenset[str] = frozenset()
+TYPENAME = "__typename"
+
+
+@dataclass(slots=True, eq=False)
+class Field:
+    """One field of a selection.
+
+    `key` is the response key the client asked for, `arguments` their text in a canonical order with its brackets,
+    `types` the object types of the supergraph it applies to, `when` the conditions it stands under within its own
+    selection, `named` the innermost name of its type.
+    """
+
+    name: str
+    key: str
+    arguments: str
+    variables: frozenset[str]
+    types: frozenset[str]
+    when: Conditions
+    named: str
+    selection: Selection | None = None
+    distinct: bool = False  # mutation root fields run once for each time they are written
+    nodes: tuple[FieldNode, ...] = ()  # only for __schema and __type, which are answered from the API schema
+
+    def narrowed(self, selection: Selection) -> Field:
+        """The same field with a part of its selection."""
+        return Field(
+            self.name,
+            self.key,
+            self.arguments,
+            self.variables,
+            self.types,
+            self.when,
+            self.named,
+            selection,
+            self.distinct,
+            self.nodes,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """The fields asked of a value whose declared type is `type`. Identity is what caches go by."""
+
+    type: str
+    fields: tuple[Field, ...]
+    parts: dict[object, object] = field(default_factory=dict)
+
+    def only(self, fields: Iterable[Field]) -> Selection:
+        """The selection of some of the fields, the same object each time it is asked for the same ones."""
+        chosen = tuple(fields)
+        if len(chosen) == len(self.fields) and chosen == self.fields:
+            return self
+        known = self.parts.get(chosen)
+        if isinstance(known, Selection):
+            return known
+        part = Selection(self.type, chosen)
+        self.parts[chosen] = part
+        return part

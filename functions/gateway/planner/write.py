@@ -1,0 +1,215 @@
+"""Writes the GraphQL documents of a plan's requests.
+
+Fetches of the same subgraph and step become one request: entities of several places are asked for in one document
+under aliases of `_entities`, and places that ask for the same share a call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import VariableDefinitionNode, print_ast
+
+from gateway.planner.fetches import Fetch, Leaf, Part
+from gateway.planner.joins import Subgraph
+from gateway.planner.selection import ALWAYS, TYPENAME, Conditions
+from gateway.planner.supergraph import Supergraph
+
+FILLER = "empty__"  # asked of interface objects of which nothing else is asked: their __typename must not be told
+
+Renames = dict[str, Any]  # response key -> (entry, Renames of its value)
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Call:
+    """One root of a request: the response key of its `_entities` and the variable with its representations (both
+    None for an ordinary operation), and the fetches it serves."""
+
+    key: str | None
+    variable: str | None
+    fetches: tuple[Fetch, ...]
+    text: str
+    renames: Renames
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Request:
+    """One request to one subgraph. `after` are the numbers of the requests it waits for; `when` the conditions of
+    which one must hold (None: always needed)."""
+
+    number: int
+    subgraph: Subgraph
+    kind: str
+    text: str
+    operation_name: str | None
+    variables: tuple[str, ...]
+    calls: tuple[Call, ...]
+    after: tuple[int, ...]
+    when: tuple[Conditions, ...] | None
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes the requests of one plan."""
+
+    supergraph: Supergraph
+    definitions: Mapping[str, VariableDefinitionNode]
+    operation_name: str | None
+    requests: list[Request] = field(default_factory=list)
+    of_fetch: dict[Fetch, int] = field(default_factory=dict)
+
+    def write(self, fetches: list[Fetch]) -> list[Request]:
+        """One request for each stage, step and subgraph, in the order in which they can be sent."""
+        for fetch in fetches:
+            fetch.level = _level(fetch)
+        groups: dict[tuple[int, int, str, int], list[Fetch]] = {}
+        for fetch in sorted(fetches, key=lambda each: (each.stage, each.level, each.number)):
+            apart = fetch.number if fetch.root and fetch.path else -1
+            groups.setdefault((fetch.stage, fetch.level, fetch.graph, apart), []).append(fetch)
+        for group in groups.values():
+            self._request(group)
+        return self.requests
+
+    def _request(self, fetches: list[Fetch]) -> None:
+        number = len(self.requests)
+        kind = fetches[0].root or "query"
+        written = [(fetch, *self._selection(fetch)) for fetch in fetches]
+        conditions = {when for fetch in fetches for when in fetch.when}
+        used = {name for *_, names in written for name in names}
+        if fetches[0].root:
+            fetch, text, renames, _ = written[0]
+            calls = (Call(None, None, (fetch,), text, renames),)
+            body, representations = text, ()
+        else:
+            calls = self._calls(written, used)
+            body = "{" + " ".join(_entities(call) for call in calls) + "}"
+            representations = tuple(f"${call.variable}:[_Any!]!" for call in calls)
+        declared = [_declare(self.definitions[name]) for name in sorted(used)]
+        name = self._name(fetches[0].graph, number)
+        header = ",".join([*representations, *declared])
+        signature = f"({header})" if header else ""
+        prefix = f"{kind} {name}" if name else kind
+        text = body if prefix == "query" and not signature else f"{prefix}{signature}{body}"
+        earlier = {self.of_fetch[each] for fetch in fetches for each in fetch.after}
+        earlier |= {each.number for each in self.requests if each.calls[0].fetches[0].stage < fetches[0].stage}
+        self.of_fetch.update((fetch, number) for fetch in fetches)
+        self.requests.append(
+            Request(
+                number,
+                self.supergraph.graphs[fetches[0].graph],
+                kind,
+                text,
+                name,
+                tuple(sorted(used)),
+                calls,
+                tuple(sorted(earlier)),
+                None if ALWAYS in conditions else tuple(conditions),
+            )
+        )
+
+    def _calls(
+        self, written: list[tuple[Fetch, str, Renames, set[str]]], used: set[str]
+    ) -> tuple[Call, ...]:
+        shared: dict[str, tuple[list[Fetch], Renames]] = {}
+        for fetch, text, renames, _ in written:
+            shared.setdefault(text, ([], renames))[0].append(fetch)
+        single = len(shared) == 1
+        calls = []
+        for position, (text, (fetches, renames)) in enumerate(shared.items()):
+            variable = _fresh("representations" if single else f"representations_{position}", used)
+            calls.append(
+                Call("_entities" if single else f"_{position}", variable, tuple(fetches), text, renames)
+            )
+        return tuple(calls)
+
+    def _name(self, graph: str, number: int) -> str | None:
+        if not self.operation_name:
+            return None
+        subgraph = re.sub(r"\W", "_", self.supergraph.graphs[graph].name)
+        return f"{self.operation_name}__{subgraph}__{number}"
+
+    def _selection(self, fetch: Fetch) -> tuple[str, Renames, set[str]]:
+        used: set[str] = set()
+        parts = [fetch.part]
+        renames = self._settle(parts, fetch.graph)
+        return _print(fetch.part, used), renames, used
+
+    def _settle(self, parts: Iterable[Part], graph: str) -> Renames:
+        """Give aliases to fields that share an entry but not a shape (GraphQL, SameResponseShape), and say how to
+        rename them in the response."""
+        leaves: dict[str, list[tuple[Leaf, str]]] = {}
+        for part in parts:
+            for each in part.group():
+                for leaf in each.fields.values():
+                    leaves.setdefault(leaf.store, []).append((leaf, self._shape(each.type, leaf, graph)))
+        renames: Renames = {}
+        for store, found in leaves.items():
+            shapes: dict[str, list[Leaf]] = {}
+            for leaf, shape in found:
+                shapes.setdefault(shape, []).append(leaf)
+            for position, same in enumerate(shapes.values()):
+                alias = store if position == 0 else _fresh(f"{store}__{position}", leaves)
+                for leaf in same:
+                    leaf.alias = alias
+                children = [leaf.child for leaf in same if leaf.child is not None]
+                inner = self._settle(children, graph) if children else {}
+                if alias != store or inner:
+                    renames[alias] = (store, inner)
+        return renames
+
+    def _shape(self, type_name: str, leaf: Leaf, graph: str) -> str:
+        if leaf.name == TYPENAME:
+            return "String!"
+        table = self.supergraph.field(type_name, leaf.name)
+        said = table.graphs.get(graph) if table else None
+        text = said.type if said else table.type if table else ""
+        if leaf.child is None or said is None:
+            return text
+        return text.replace(said.named, "{}")
+
+
+def _level(fetch: Fetch) -> int:
+    if fetch.after and not fetch.level:
+        fetch.level = 1 + max(_level(each) for each in fetch.after)
+    return fetch.level
+
+
+def _fresh(name: str, taken: Iterable[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _declare(definition: VariableDefinitionNode) -> str:
+    text = f"${definition.variable.name.value}:{print_ast(definition.type)}"
+    return f"{text}={print_ast(definition.default_value)}" if definition.default_value else text
+
+
+def _entities(call: Call) -> str:
+    alias = "" if call.key == "_entities" else f"{call.key}:"
+    return f"{alias}_entities(representations:${call.variable}){call.text}"
+
+
+def _print(part: Part, used: set[str]) -> str:
+    texts = [_print_leaf(leaf, used) for leaf in part.fields.values()]
+    for branch in part.branches.values():
+        if branch.fields or branch.branches:
+            texts.append(f"...on {branch.type}{_print(branch, used)}")
+    if not texts:
+        texts.append(f"{FILLER}:{TYPENAME}" if part.opaque else TYPENAME)
+    return "{" + " ".join(texts) + "}"
+
+
+def _print_leaf(leaf: Leaf, used: set[str]) -> str:
+    used |= leaf.variables
+    text = leaf.name if leaf.alias == leaf.name else f"{leaf.alias}:{leaf.name}"
+    text += leaf.arguments
+    for variable, wanted in sorted(leaf.when):
+        used.add(variable)
+        text += f"@{'include' if wanted else 'skip'}(if:${variable})"
+    if leaf.child is not None:
+        text += _print(leaf.child, used)
+    return text
