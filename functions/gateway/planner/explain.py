@@ -11,19 +11,19 @@ from typing import Any
 
 from gateway.planner.fetches import Fetch, Path, Representation, Template
 from gateway.planner.selection import ALWAYS, Conditions
-from gateway.planner.write import Call, Request
+from gateway.planner.write import Call, Request, Writer
 
 Node = dict[str, Any]
 
 
-def explain(requests: list[Request]) -> Node:
+def explain(requests: list[Request], writer: Writer) -> Node:
     """`{"kind": "QueryPlan", "node": ...}`."""
     stages: dict[int, dict[int, list[Node]]] = {}
     for request in requests:
         for call in request.calls:
             for fetch in call.fetches:
                 levels = stages.setdefault(fetch.stage, {})
-                levels.setdefault(fetch.level, []).append(_conditional(fetch, _placed(request, call, fetch)))
+                levels.setdefault(fetch.level, []).append(_conditional(fetch, _placed(writer, request, call, fetch)))
     steps = [_group("Parallel", nodes) for _, levels in sorted(stages.items()) for _, nodes in sorted(levels.items())]
     return {"kind": "QueryPlan", "node": _group("Sequence", steps)} if steps else {"kind": "QueryPlan"}
 
@@ -32,12 +32,12 @@ def _group(kind: str, nodes: list[Node]) -> Node:
     return nodes[0] if len(nodes) == 1 else {"kind": kind, "nodes": nodes}
 
 
-def _placed(request: Request, call: Call, fetch: Fetch) -> Node:
+def _placed(writer: Writer, request: Request, call: Call, fetch: Fetch) -> Node:
     node: Node = {
         "kind": "Fetch",
         "serviceName": request.subgraph.name,
-        "variableUsages": list(request.variables),
-        "operation": call.text if call.key is None else f"{{_entities(representations:${call.variable}){call.text}}}",
+        "variableUsages": list(call.variables),
+        "operation": writer.document(request.kind, request.operation_name, (call,)),
         "operationKind": request.kind,
         "operationName": request.operation_name,
     }

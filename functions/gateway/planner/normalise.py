@@ -65,25 +65,18 @@ class Normaliser:
         document = parse(text if text.lstrip().startswith("{") else f"{{{text}}}", no_location=True)
         operation = document.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
-        return self._typed(self.selection(type_name, [operation.selection_set]))
+        selection = self.selection(type_name, [operation.selection_set])
+        return Selection(type_name, tuple(self._typed(field) for field in selection.fields))
 
-    def _typed(self, selection: Selection) -> Selection:
-        fields = tuple(
-            field.narrowed(self._typed(field.selection)) if field.selection else field
-            for field in selection.fields
-        )
-        if self.supergraph.is_abstract(selection.type) and all(f.name != TYPENAME for f in fields):
-            typename = Field(
-                TYPENAME,
-                TYPENAME,
-                "",
-                NO_TYPES,
-                self.supergraph.possible(selection.type),
-                ALWAYS,
-                "String",
-            )
-            fields = (typename, *fields)
-        return Selection(selection.type, fields)
+    def _typed(self, field: Field) -> Field:
+        if field.selection is None:
+            return field
+        declared = field.selection.type
+        fields = tuple(self._typed(each) for each in field.selection.fields)
+        if self.supergraph.is_abstract(declared) and all(each.name != TYPENAME for each in fields):
+            possible = self.supergraph.possible(declared)
+            fields = (Field(TYPENAME, TYPENAME, "", NO_TYPES, possible, ALWAYS, "String"), *fields)
+        return field.narrowed(Selection(declared, fields))
 
     def selection(self, type_name: str, sets: Sequence[SelectionSetNode]) -> Selection:
         """The merged selection of several selection sets on one declared type."""

@@ -39,7 +39,7 @@ class QueryPlan:
         supergraph: Supergraph,
         valid: ValidOperation,
         selection: Selection,
-        requests: list[Request],
+        writer: Writer,
         stores: Stores,
         limits: Limits,
     ) -> None:
@@ -48,20 +48,21 @@ class QueryPlan:
         self.fragments: dict[str, FragmentDefinitionNode] = valid.fragments
         self.variable_definitions: tuple[VariableDefinitionNode, ...] = tuple(valid.operation.variable_definitions)
         self.selection = selection
-        self.requests = requests
+        self.writer = writer
+        self.requests: list[Request] = writer.requests
         self.stores = stores
         self.limits = limits
         self.hide_suggestions = not limits.introspection
         self.conditions = tuple(sorted({each.variable for field in _fields(selection) for each in field.when}))
         self.senders: dict[Fetch, dict[str | None, Sender]] = {
             fetch: senders_of(fetch)
-            for request in requests
+            for request in self.requests
             for call in request.calls
             for fetch in call.fetches
             if fetch.root is None
         }
-        self.followers: list[list[int]] = [[] for _ in requests]
-        for request in requests:
+        self.followers: list[list[int]] = [[] for _ in self.requests]
+        for request in self.requests:
             for number in request.after:
                 self.followers[number].append(request.number)
         self.introspected: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -84,7 +85,7 @@ class QueryPlan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan in the shape of Apollo's QueryPlan: Fetch, Flatten, Sequence, Parallel, Condition."""
-        return explain(self.requests)
+        return explain(self.requests, self.writer)
 
 
 def plan(
@@ -112,8 +113,9 @@ def plan(
         builder.query(selection)
     definitions = {each.variable.name.value: each for each in valid.operation.variable_definitions}
     name = valid.operation.name.value if valid.operation.name else None
-    requests = Writer(supergraph, definitions, name).write(builder.fetches)
-    return QueryPlan(supergraph, valid, selection, requests, builder.stores, limits)
+    writer = Writer(supergraph, definitions, name)
+    writer.write(builder.fetches)
+    return QueryPlan(supergraph, valid, selection, writer, builder.stores, limits)
 
 
 def _fields(selection: Selection) -> Iterator[Field]:

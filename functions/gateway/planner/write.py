@@ -33,6 +33,15 @@ class Call:
     fetches: tuple[Fetch, ...]
     text: str
     renames: Renames
+    variables: tuple[str, ...]
+
+    @property
+    def selection(self) -> str:
+        """The call as it stands in a document."""
+        if self.key is None:
+            return self.text
+        alias = "" if self.key == "_entities" else f"{self.key}:"
+        return f"{alias}_entities(representations:${self.variable}){self.text}"
 
 
 @dataclass(slots=True, frozen=True, eq=False)
@@ -80,19 +89,12 @@ class Writer:
         conditions = {when for fetch in fetches for when in fetch.when}
         used = {name for *_, names in written for name in names}
         if fetches[0].root:
-            fetch, text, renames, _ = written[0]
-            calls = (Call(None, None, (fetch,), text, renames),)
-            body, representations = text, ()
+            fetch, body, renames, _ = written[0]
+            calls: tuple[Call, ...] = (Call(None, None, (fetch,), body, renames, tuple(sorted(used))),)
         else:
             calls = self._calls(written, used)
-            body = "{" + " ".join(_entities(call) for call in calls) + "}"
-            representations = tuple(f"${call.variable}:[_Any!]!" for call in calls)
-        declared = [_declare(self.definitions[name]) for name in sorted(used)]
         name = self._name(fetches[0].graph, number)
-        header = ",".join([*representations, *declared])
-        signature = f"({header})" if header else ""
-        prefix = f"{kind} {name}" if name else kind
-        text = body if prefix == "query" and not signature else f"{prefix}{signature}{body}"
+        text = self.document(kind, name, calls)
         earlier = {self.of_fetch[each] for fetch in fetches for each in fetch.after}
         earlier |= {each.number for each in self.requests if each.calls[0].fetches[0].stage < fetches[0].stage}
         self.of_fetch.update((fetch, number) for fetch in fetches)
@@ -110,19 +112,28 @@ class Writer:
             )
         )
 
+    def document(self, kind: str, name: str | None, calls: tuple[Call, ...]) -> str:
+        """The document of a request that makes these calls."""
+        declared = [f"${call.variable}:[_Any!]!" for call in calls if call.variable]
+        used = {each for call in calls for each in call.variables}
+        declared += [_declare(self.definitions[each]) for each in sorted(used)]
+        signature = f"({','.join(declared)})" if declared else ""
+        body = calls[0].text if calls[0].key is None else "{" + " ".join(call.selection for call in calls) + "}"
+        prefix = f"{kind} {name}" if name else kind
+        return body if prefix == "query" and not signature else f"{prefix}{signature}{body}"
+
     def _calls(
         self, written: list[tuple[Fetch, str, Renames, set[str]]], used: set[str]
     ) -> tuple[Call, ...]:
-        shared: dict[str, tuple[list[Fetch], Renames]] = {}
-        for fetch, text, renames, _ in written:
-            shared.setdefault(text, ([], renames))[0].append(fetch)
+        shared: dict[str, tuple[list[Fetch], Renames, set[str]]] = {}
+        for fetch, text, renames, names in written:
+            shared.setdefault(text, ([], renames, names))[0].append(fetch)
         single = len(shared) == 1
         calls = []
-        for position, (text, (fetches, renames)) in enumerate(shared.items()):
+        for position, (text, (fetches, renames, names)) in enumerate(shared.items()):
+            key = "_entities" if single else f"_{position}"
             variable = _fresh("representations" if single else f"representations_{position}", used)
-            calls.append(
-                Call("_entities" if single else f"_{position}", variable, tuple(fetches), text, renames)
-            )
+            calls.append(Call(key, variable, tuple(fetches), text, renames, tuple(sorted(names))))
         return tuple(calls)
 
     def _name(self, graph: str, number: int) -> str | None:
@@ -186,11 +197,6 @@ def _fresh(name: str, taken: Iterable[str]) -> str:
 def _declare(definition: VariableDefinitionNode) -> str:
     text = f"${definition.variable.name.value}:{print_ast(definition.type)}"
     return f"{text}={print_ast(definition.default_value)}" if definition.default_value else text
-
-
-def _entities(call: Call) -> str:
-    alias = "" if call.key == "_entities" else f"{call.key}:"
-    return f"{alias}_entities(representations:${call.variable}){call.text}"
 
 
 def _print(part: Part, used: set[str]) -> str:

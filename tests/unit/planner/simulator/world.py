@@ -1,0 +1,99 @@
+"""The world that simulated subgraphs tell of: objects with facts, and plausible values for facts nobody stated.
+
+Every subgraph tells of the same world, so what a gateway answers can be compared with what the world is.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from gateway.planner.joins import named_type
+from gateway.planner.supergraph import Supergraph
+
+
+def fact_key(field: str, arguments: dict[str, Any]) -> str:
+    return field + (json.dumps(arguments, sort_keys=True) if arguments else "")
+
+
+class Thing:
+    """An object of the world."""
+
+    def __init__(self, world: World, type_name: str, number: int) -> None:
+        self.world = world
+        self.type = type_name
+        self.number = number
+        self.facts: dict[str, Any] = {}
+
+    def tell(self, field: str, arguments: dict[str, Any]) -> Any:
+        key = fact_key(field, arguments)
+        if key not in self.facts:
+            table = self.world.supergraph.types[self.type].fields[field]
+            self.facts[key] = self.world.imagine(self, key, table.type)
+        return self.facts[key]
+
+    def matches(self, given: dict[str, Any]) -> bool:
+        for field, value in given.items():
+            if field == "__typename":
+                continue
+            known = self.tell(field, {})
+            if isinstance(known, Thing):
+                if not isinstance(value, dict) or not known.matches(value):
+                    return False
+            elif known != value:
+                return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<{self.type} {self.number}>"
+
+
+class World:
+    def __init__(self, supergraph: Supergraph, list_length: int = 2, depth: int = 4) -> None:
+        self.supergraph = supergraph
+        self.things: list[Thing] = []
+        self.list_length = list_length
+        self.depth = depth
+        self.allowed: dict[str, frozenset[str]] = {}
+        self.roots = {name: self.make(name) for name in supergraph.roots.values() if name in supergraph.types}
+
+    def make(self, type_name: str) -> Thing:
+        thing = Thing(self, type_name, len(self.things))
+        self.things.append(thing)
+        return thing
+
+    def find(self, possible: frozenset[str], given: dict[str, Any]) -> Thing | None:
+        return next((each for each in list(self.things) if each.type in possible and each.matches(given)), None)
+
+    def imagine(self, owner: Thing, key: str, type_text: str) -> Any:
+        """A value nobody stated, the same each time."""
+        seed = zlib.crc32(f"{owner.type}.{owner.number}.{key}".encode())
+        nullable = not type_text.endswith("!")
+        bare = type_text.removesuffix("!")
+        if bare.startswith("["):
+            return [self.imagine(owner, f"{key}/{index}", bare[1:-1]) for index in range(self.list_length)]
+        table = self.supergraph.types.get(bare)
+        if table is not None and table.kind in {"object", "interface", "union"}:
+            return self._imagine_thing(owner, key, named_type(bare), seed)
+        if table is not None and table.kind == "enum":
+            values = sorted(self.supergraph.api.type_map[bare].values)  # type: ignore[attr-defined]
+            return values[seed % len(values)] if values else None
+        if nullable and seed % 11 == 0 and "id" not in key.lower():
+            return None
+        return {
+            "Int": seed % 1000,
+            "Float": seed % 1000 + 0.5,
+            "Boolean": seed % 2 == 0,
+            "String": f"{owner.type}-{owner.number}-{key}",
+            "ID": f"{owner.type}-{owner.number}",
+        }.get(bare, f"{bare}-{seed}")
+
+    def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing:
+        field = key.split("{")[0].split("/")[0]
+        possible = sorted(self.allowed.get(f"{owner.type}.{field}", self.supergraph.possible(type_name)))
+        chosen = possible[seed % len(possible)] if possible else type_name
+        known = [thing for thing in self.things if thing.type == chosen]
+        if len(known) > self.depth:
+            return known[seed % len(known)]
+        return self.make(chosen)
