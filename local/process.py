@@ -25,7 +25,13 @@ class Running:
     """A living background process: its pid, and what was noted about it when it was started."""
 
     pid: int
+    started: float
     notes: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """A name that no other process ever has."""
+        return f"{self.pid}@{self.started:.3f}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,8 @@ class Daemon:
         process = self._process()
         if process is None:
             return None
-        return Running(process.pid, read_json(self.record)["notes"])
+        record = read_json(self.record)
+        return Running(process.pid, record["started"], record["notes"])
 
     def start(
         self,
@@ -81,7 +88,7 @@ class Daemon:
         notes = dict(notes or {})
         started = psutil.Process(child.pid).create_time()
         write_json(self.record, {"pid": child.pid, "started": started, "notes": notes})
-        return Running(child.pid, notes)
+        return Running(child.pid, started, notes)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return once `ready()`; fail with the end of the log when the process dies or takes too long."""

@@ -1,0 +1,64 @@
+"""A demo tenant with an administrator and a few customers, made by the API like anybody would."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.errors import DeployError
+from local.state import STATE, read_json, write_json
+
+TENANT = "demo"
+CUSTOMERS = (
+    {"code": "C-1001", "name": "Northwind Traders"},
+    {"code": "C-1002", "name": "Contoso"},
+    {"code": "C-1003", "name": "Fabrikam"},
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The demo tenant's slug and its administrator."""
+
+    tenant: str
+    email: str
+    password: str
+
+
+def account(home: Path = STATE) -> Demo:
+    """The demo account: the password is generated once and kept, as the tenant is in the database."""
+    file = home / "demo.json"
+    kept = read_json(file)
+    if kept is None:
+        kept = {"tenant": TENANT, "email": "admin@demo.example", "password": secrets.token_urlsafe(15)}
+        write_json(file, kept)
+    return Demo(**kept)
+
+
+def seed(api: str, demo: Demo) -> str:
+    """Make what is not there yet, and give an access token of the administrator."""
+    with httpx.Client(base_url=api, timeout=60, trust_env=False) as http:
+        administrator = {"email": demo.email, "password": demo.password, "name": "Demo Administrator"}
+        tenant = {"slug": demo.tenant, "name": "Demo", "admin": administrator}
+        _post(http, "/auth/tenants", tenant, may_exist=True)
+        login = {"tenant": demo.tenant, "email": demo.email, "password": demo.password}
+        token = str(_post(http, "/auth/login", login)["access_token"])
+        http.headers["Authorization"] = f"Bearer {token}"
+        for customer in CUSTOMERS:
+            _post(http, "/masterdata/customers", customer, may_exist=True)
+    return token
+
+
+def _post(
+    http: httpx.Client, path: str, body: Mapping[str, Any], *, may_exist: bool = False
+) -> dict[str, Any]:
+    headers = {"Idempotency-Key": secrets.token_hex(16)}
+    response = http.post(path, json=body, headers=headers)
+    if response.status_code == httpx.codes.CONFLICT and may_exist:
+        return {}
+    if not response.is_success:
+        raise DeployError(f"POST {path} answered {response.status_code}: {response.text[:500]}")
+    return dict(response.json())
