@@ -204,11 +204,7 @@ class Builder:
         for fetch in known:
             if any(each is fetch or each.follows(fetch) for each in needed):
                 continue
-            existing = fetch.representations.get(owner)
-            if existing is None or (
-                existing.typename == site.type
-                and not any(conflicts(existing.fields, selection, self.stores) for selection in sent)
-            ):
+            if self._fits(fetch, owner, site, sent):
                 break
         else:
             fetch = self._fetch(site.graph, place.path, Part("_Entity"), None)
@@ -216,6 +212,16 @@ class Builder:
         fetch.after |= needed
         self._represent(place, fetch, owner, site, sent)
         return fetch
+
+    def _fits(self, fetch: Fetch, owner: str, site: Site, sent: list[Selection]) -> bool:
+        """Whether a fetch can serve the owner's objects too. Under an interface object's name only one type fits: what
+        is asked under that name is asked of all."""
+        existing = fetch.representations.get(owner)
+        if existing is None:
+            return all(each.typename != site.type for each in fetch.representations.values())
+        return existing.typename == site.type and not any(
+            conflicts(existing.fields, selection, self.stores) for selection in sent
+        )
 
     def _represent(
         self, place: Place, fetch: Fetch, owner: str, site: Site, sent: list[Selection]
