@@ -17,16 +17,16 @@ def _connection() -> dict[str, Any]:
     return options
 
 
-def producer() -> Any:
-    """An idempotent producer that waits for every in-sync replica."""
+def producer(*, delivery_timeout_ms: int = 20_000, request_timeout_ms: int = 10_000) -> Any:
+    """An idempotent producer that waits for every in-sync replica, and gives an event up after a while."""
     return KafkaProducer(
         **_connection(),
         acks="all",
         enable_idempotence=True,
         linger_ms=5,
-        request_timeout_ms=10_000,
-        delivery_timeout_ms=20_000,
-        max_block_ms=10_000,
+        request_timeout_ms=request_timeout_ms,
+        delivery_timeout_ms=delivery_timeout_ms,
+        max_block_ms=request_timeout_ms,
     )
 
 

@@ -62,7 +62,8 @@ class Request:
         if not self.raw_body:
             return b""
         if not self.encoded:
-            return self.raw_body.encode()
+            # A lone surrogate is no text: whoever decodes these bytes says so.
+            return self.raw_body.encode(errors="surrogatepass")
         try:
             return base64.b64decode(self.raw_body, validate=True)
         except binascii.Error as error:

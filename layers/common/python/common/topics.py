@@ -26,7 +26,8 @@ def provision(event: dict[str, Any]) -> dict[str, Any]:
     """Create the topics that are missing, and widen or re-time those that differ.
 
     ``event["topics"]`` takes the place of the bundled manifest's. Answers
-    ``{"ok", "created", "altered", "unchanged"}``.
+    ``{"ok", "created", "altered", "unchanged", "narrow"}``: names; narrow ones have fewer partitions than
+    declared on a broker that cannot add any.
     """
     from common import kafka_client, manifest
 
@@ -55,15 +56,27 @@ def reconcile(client: Any, wanted: list[TopicSpec]) -> dict[str, list[str]]:
         )
     old = [spec for spec in wanted if spec.name in present]
     narrow = {spec.name: spec.partitions for spec in old if spec.partitions > present[spec.name]}
-    if narrow:
-        client.create_partitions(narrow)
-    retimed = _retime(client, old)
-    altered = sorted({*narrow, *retimed})
+    widened = _widen(client, narrow)
+    altered = {*widened, *_retime(client, old)}
     return {
         "created": sorted(spec.name for spec in fresh),
-        "altered": altered,
+        "altered": sorted(altered),
         "unchanged": sorted(spec.name for spec in old if spec.name not in altered),
+        "narrow": sorted(narrow.keys() - widened),
     }
+
+
+def _widen(client: Any, narrow: dict[str, int]) -> set[str]:
+    """Add partitions; a broker that cannot (the laptop's) keeps what it has, which is told."""
+    from kafka.errors import IncompatibleBrokerVersion
+
+    if not narrow:
+        return set()
+    try:
+        client.create_partitions(narrow)
+    except IncompatibleBrokerVersion:
+        return set()
+    return set(narrow)
 
 
 def _configs(spec: TopicSpec) -> dict[str, str]:
@@ -75,7 +88,7 @@ def _retime(client: Any, specs: list[TopicSpec]) -> list[str]:
 
     if not specs:
         return []
-    resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name, ["retention.ms"]) for spec in specs]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, spec.name) for spec in specs]
     answered = client.describe_configs(resources, config_filter="all")
     present: dict[str, Any] = next(iter(answered.values()), {})
     differing = [
@@ -91,6 +104,7 @@ def _retime(client: Any, specs: list[TopicSpec]) -> list[str]:
                     ConfigResourceType.TOPIC, spec.name, {"retention.ms": _configs(spec)["retention.ms"]}
                 )
                 for spec in differing
-            ]
+            ],
+            raise_on_unknown=False,
         )
     return [spec.name for spec in differing]

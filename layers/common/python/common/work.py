@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -125,6 +126,20 @@ class Work:
     ) -> CursorResult[Any]:
         """Run a statement in the transaction."""
         return self.connection.execute(statement, parameters)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo, if the block raises, what was done and said in it; what was before it stands."""
+        nested = self.connection.begin_nested()
+        events, versions = len(self._events), dict(self._versions)
+        try:
+            yield
+        except BaseException:
+            nested.rollback()
+            del self._events[events:]
+            self._versions = versions
+            raise
+        nested.commit()
 
     def emit(self, data: Any) -> None:
         """Store and publish an event with the commit; its declaration names its topic and its stream."""

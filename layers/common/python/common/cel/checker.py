@@ -334,5 +334,7 @@ def _unknown_function(
 def _nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
+    if len(name) > 64:
+        return ""
     near = get_close_matches(name, sorted(known), 1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -38,6 +38,7 @@ from common.cel.values import SCALARS, MixedMap, Uint, shown, type_of
 
 _KEYS = frozenset({bool, int, Uint, str})
 _SHORT = 64
+_CALL = 5
 
 
 class Emitter:
@@ -239,11 +240,12 @@ class Emitter:
         operands = [self.emit(operand, whole=name != "size") for operand in written]
         if name == "matches" and len(operands) == 2:
             return self._matches(operands[0], operands[1], at)
-        function = FUNCTIONS.get((name, node.receiver is not None, len(operands)))
+        key = (name, node.receiver is not None, len(operands))
+        function = FUNCTIONS.get(key)
         if function is None:
             return self._unknown(node, operands)
         affix = name in ("startsWith", "endsWith") and self._is_short(node.arguments[0])
-        if name not in UNMETERED and not affix:
+        if key not in UNMETERED and not affix:
             self.metered = True
         if len(operands) == 1:
             only = operands[0]
@@ -295,9 +297,9 @@ class Emitter:
 
 
 def _weight(node: Node) -> int:
-    """The nodes evaluated each time this one is; what a macro inside does per element it spends itself."""
+    """What it costs to evaluate a node once; what a macro inside does per element it spends itself."""
     below = (node.target,) if isinstance(node, Comprehension) else node.children()
-    return 1 + sum(map(_weight, below))
+    return (_CALL if isinstance(node, Call) else 1) + sum(map(_weight, below))
 
 
 def _always(value: Any) -> Evaluate:

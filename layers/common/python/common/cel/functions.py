@@ -20,12 +20,15 @@ from common.cel.conversions import (
 )
 from common.cel.durations import NANOSECONDS, Duration
 from common.cel.errors import CelEvaluationError
-from common.cel.operators import Frame, charge, no_overload
+from common.cel.limits import Meter
+from common.cel.operators import METER, Frame, charge, no_overload
 from common.cel.timestamps import Calendar, Timestamp
 from common.cel.types import CelType
 from common.cel.values import is_list, is_map, type_of
 
 Function = Callable[..., Any]
+
+_ZONE, _UNKNOWN_ZONE = 20, 2_000
 
 
 def _size(value: Any, frame: Frame, at: int) -> int:  # noqa: ARG001
@@ -55,15 +58,20 @@ def _text_test(name: str, test: Callable[[str, str], bool]) -> Function:
 def _calendar_part(name: str, part: Callable[[Calendar], int]) -> dict[tuple[str, bool, int], Function]:
     """An accessor of a timestamp, in UTC and in a named zone."""
 
-    def in_utc(moment: Any, frame: Frame, at: int) -> int:
-        return in_zone(moment, "", frame, at)
+    def in_utc(moment: Any, frame: Frame, at: int) -> int:  # noqa: ARG001
+        if moment.__class__ is not Timestamp:
+            raise no_overload(name, (moment,), at)
+        return part(moment.calendar())
 
-    def in_zone(moment: Any, zone: Any, frame: Frame, at: int) -> int:  # noqa: ARG001
+    def in_zone(moment: Any, zone: Any, frame: Frame, at: int) -> int:
         if moment.__class__ is not Timestamp or zone.__class__ is not str:
-            raise no_overload(name, (moment, zone) if zone else (moment,), at)
+            raise no_overload(name, (moment, zone), at)
+        meter: Meter = frame[METER]
+        meter.spend(_ZONE, at)
         try:
             return part(moment.calendar(zone))
         except ValueError as unknown:
+            meter.spend(_UNKNOWN_ZONE, at)  # it was looked for in files
             raise CelEvaluationError(str(unknown), at) from unknown
 
     return {(name, True, 1): in_utc, (name, True, 2): in_zone}
@@ -120,7 +128,5 @@ FUNCTIONS: Mapping[tuple[str, bool, int], Function] = {
 }
 """By name, whether called on a receiver, and number of operands. `matches`, bounded per program, is apart."""
 
-UNMETERED = frozenset(
-    {name for name, _, _ in FUNCTIONS} - {"contains", "string", "bytes", "startsWith", "endsWith"}
-)
+UNMETERED = frozenset(key for key in FUNCTIONS if key[2] == 1) - {("string", False, 1), ("bytes", False, 1)}
 """The functions whose cost does not grow with their operands."""

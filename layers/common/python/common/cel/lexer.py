@@ -34,9 +34,9 @@ _INSTEAD = {"=": "compare with ==", "&": "write &&", "|": "write ||"}
 @cache
 def _token() -> re.Pattern[str]:
     return re.compile(
-        rf"(?P<string>[bB]?(?:{_RAW}|{_TRIPLE}|{_SINGLE}))|(?P<double>{_DOUBLE})|(?P<int>{_INT})"
+        r"(?P<blank>[ \t\n\f\r]+|//[^\n]*)"
+        rf"|(?P<string>[bB]?(?:{_RAW}|{_TRIPLE}|{_SINGLE}))|(?P<double>{_DOUBLE})|(?P<int>{_INT})"
         rf"|(?P<ident>[_a-zA-Z][_a-zA-Z0-9]*)|(?P<quoted>{_QUOTED})|(?P<operator>{_OPERATOR})"
-        r"|(?P<blank>[ \t\n\f\r]+|//[^\n]*)"
     )
 
 

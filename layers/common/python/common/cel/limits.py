@@ -8,8 +8,8 @@ from common.cel.errors import CelLimitError
 class Limits(NamedTuple):
     """Bounds on one expression; the defaults suit expressions that people write.
 
-    A unit of `cost` is the evaluation of one node of the syntax tree, or sixteen characters or elements
-    copied, compared or searched: a million of them take about a tenth of a second.
+    A unit of `cost` is the evaluation of one node of the syntax tree, or sixteen characters copied, compared
+    or searched; what takes longer costs more. A million units take from a tenth of a second to a second.
     """
 
     source: int = 65_536

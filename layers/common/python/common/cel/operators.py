@@ -37,6 +37,7 @@ NUMERIC = frozenset({int, Uint, float})
 _FREE = 64
 _PER_UNIT = 16
 _LIST_ELEMENT = 4  # an element of a list takes more room than a character
+_PART = 3  # comparing two parts takes longer than evaluating a node
 _EXACT = 2**53
 
 
@@ -195,7 +196,7 @@ def equals(a: Any, b: Any, frame: Frame, at: int) -> bool:
 def _same_elements(a: Any, b: Any, frame: Frame, at: int) -> bool:
     meter: Meter = frame[METER]
     for mine, theirs in zip(a, b, strict=False):
-        meter.spend(1, at)
+        meter.spend(_PART, at)
         if not equals(admit(mine, at), admit(theirs, at), frame, at):
             return False
     return True
@@ -204,7 +205,7 @@ def _same_elements(a: Any, b: Any, frame: Frame, at: int) -> bool:
 def _same_entries(a: Any, b: Any, frame: Frame, at: int) -> bool:
     meter: Meter = frame[METER]
     for key in a:
-        meter.spend(1, at)
+        meter.spend(_PART, at)
         theirs = find(b, admit(key, at), frame, at)
         if theirs is MISSING or not equals(admit(a[key], at), admit(theirs, at), frame, at):
             return False
@@ -288,7 +289,7 @@ def _list_contains(element: Any, holder: Any, frame: Frame, at: int) -> bool:
         # Found, but it may be True that Python takes for 1.
     meter: Meter = frame[METER]
     for candidate in holder:
-        meter.spend(1, at)
+        meter.spend(_PART, at)
         if equals(admit(candidate, at), element, frame, at):
             return True
     return False

@@ -62,7 +62,9 @@ class Program:
             error.locate(self.source)
             raise
         except RecursionError:
-            raise CelLimitError("the expression and the facts nest too deeply to be evaluated", 0, self.source) from None
+            raise CelLimitError(
+                "the expression and the facts nest too deeply to be evaluated", 0, self.source
+            ) from None
 
     def __repr__(self) -> str:
         return f"<Program {self.source!r}>"

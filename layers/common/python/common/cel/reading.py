@@ -12,7 +12,18 @@ from common.cel.errors import CelEvaluationError, CelMissingError
 from common.cel.limits import Meter
 from common.cel.operators import METER, MISSING, Frame, find, no_overload
 from common.cel.types import DOUBLE, DURATION, TIMESTAMP, UINT, CelType
-from common.cel.values import INT_MAX, INT_MIN, NATIVE, Uint, admit, is_list, is_map, shown, type_of, unchecked_uint
+from common.cel.values import (
+    INT_MAX,
+    INT_MIN,
+    NATIVE,
+    Uint,
+    admit,
+    is_list,
+    is_map,
+    shown,
+    type_of,
+    unchecked_uint,
+)
 
 Evaluate = Callable[[Frame], Any]
 """A compiled expression: from a frame to an admitted value."""

@@ -4,13 +4,19 @@ A zone is an IANA name (`Europe/Paris`) or a fixed offset (`+02:00`, `-02:30`, `
 """
 
 import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from common.cel.durations import NANOSECONDS
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _EPOCH_DAY = 719_163  # the proleptic Gregorian ordinal of 1970-01-01
 _FIRST_SECOND = (1 - _EPOCH_DAY) * 86_400
 _LAST_SECOND = (3_652_060 - _EPOCH_DAY) * 86_400 - 1
 _MARGIN = 2 * 86_400  # more than any zone's offset
+_KEPT = 640  # there are about 600 zones
 _FIXED = r"([+-]?)([0-9]{1,2}):([0-9]{2})"
 
 
@@ -28,12 +34,18 @@ def offset_at(zone: str, nanoseconds: int) -> int:
     return _named_offset(zone, nanoseconds // NANOSECONDS)
 
 
-def _named_offset(zone: str, second: int) -> int:
-    from datetime import UTC, datetime, timedelta
+@lru_cache(_KEPT)
+def _rules(zone: str) -> "ZoneInfo":
     from zoneinfo import ZoneInfo
 
+    return ZoneInfo(zone)
+
+
+def _named_offset(zone: str, second: int) -> int:
+    from datetime import UTC, datetime, timedelta
+
     try:
-        rules = ZoneInfo(zone)
+        rules = _rules(zone)
     except (ValueError, KeyError, OSError) as unknown:
         raise ValueError(
             f"unknown time zone: {zone[:60]!r}; write a name like 'Europe/Paris' or an offset like '+02:00'"
