@@ -24,10 +24,10 @@ class Request(msgspec.Struct, frozen=True):
 
 @custom_resource("migrations", service=PLATFORM, uses={Uses.ADMIN}, timeout=600, memory=512, database=False)
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
-    """Migrate the database: ``upgrade`` (to ``revision`` or head), ``downgrade`` (to ``revision``),
-    ``current``, or ``check`` (``ok`` only at head). Idempotent; two at once follow each other.
+    """Migrate the database; idempotent, and two at once follow each other.
 
-    Answers ``{"ok", "before", "after", "head"}``.
+    ``command`` is ``upgrade`` (to ``revision`` or head), ``downgrade`` (to ``revision``), ``current``, or
+    ``check`` (``ok`` only at head). Answers ``{"ok", "before", "after", "head"}``.
     """
     asked = msgspec.convert({k: v for k, v in event.items() if k in ("command", "revision")}, Request)
     head = runner.head()
