@@ -1,0 +1,157 @@
+"""A decision model as its XML says it, element by element (DMN 1.3, chapters 6 to 8)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from common.errors import Invalid
+from rules.engine.dmn.xml import Element
+
+
+class InvalidDmn(Invalid):
+    """The model breaks DMN, or asks for what is not supported; the message names the element."""
+
+    code, title = "invalid_dmn", "The decision model cannot be used as it is"
+
+
+class Part(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What every element of a model has."""
+
+    id: str = ""
+    description: str = ""
+    label: str = ""
+    attributes: dict[str, str] = {}
+    """Attributes of other namespaces, kept as they came."""
+    carried: tuple[Element, ...] = ()
+    """Child elements without a meaning for execution, kept as they came: extensions, sources, diagrams."""
+
+
+class Cell(Part, frozen=True, kw_only=True):
+    """Text of its own: an entry of a table, an input expression, allowed values."""
+
+    text: str
+
+
+class ItemDefinition(Part, frozen=True, kw_only=True):
+    """A type: a restriction of another, a structure of components, or a collection of either (7.3.2)."""
+
+    name: str
+    type_ref: str = ""
+    allowed_values: Cell | None = None
+    is_collection: bool = False
+    components: tuple[ItemDefinition, ...] = ()
+
+
+class Variable(Part, frozen=True, kw_only=True):
+    """The name and type of an input's or a decision's value (7.3.4)."""
+
+    name: str
+    type_ref: str = ""
+
+
+class InputData(Part, frozen=True, kw_only=True):
+    """Something the model is given (6.3.12)."""
+
+    name: str
+    variable: Variable | None = None
+
+
+class Requirement(Part, frozen=True, kw_only=True):
+    """What a decision needs: an input's or another decision's id, or a business knowledge model's
+    (6.3.13).
+    """
+
+    kind: Literal["input", "decision", "knowledge"]
+    href: str
+
+
+class LiteralExpression(Part, frozen=True, kw_only=True):
+    """An expression as text (7.3.8)."""
+
+    text: str
+    type_ref: str = ""
+    language: str = ""
+
+
+class TableInput(Part, frozen=True, kw_only=True):
+    """An input column (8.3.2)."""
+
+    expression: Cell
+    type_ref: str = ""
+    values: Cell | None = None
+    """The allowed values, as unary tests."""
+
+
+class TableOutput(Part, frozen=True, kw_only=True):
+    """An output column (8.3.3)."""
+
+    name: str = ""
+    type_ref: str = ""
+    values: Cell | None = None
+    """The allowed values, in order of priority."""
+    default: Cell | None = None
+
+
+class TableRule(Part, frozen=True, kw_only=True):
+    """A row: one cell for each column (8.3.4)."""
+
+    inputs: tuple[Cell, ...]
+    outputs: tuple[Cell, ...]
+    annotations: tuple[str, ...] = ()
+
+
+class DecisionTable(Part, frozen=True, kw_only=True):
+    """A decision table (8.3.1). ``hit_policy`` and ``aggregation`` as in XML: ``RULE ORDER``, ``SUM``."""
+
+    inputs: tuple[TableInput, ...]
+    outputs: tuple[TableOutput, ...]
+    rules: tuple[TableRule, ...]
+    hit_policy: str = "UNIQUE"
+    aggregation: str = ""
+    output_label: str = ""
+    orientation: str = ""
+    type_ref: str = ""
+    annotations: tuple[str, ...] = ()
+    """The names of the annotation columns."""
+
+
+class Unsupported(Part, frozen=True, kw_only=True):
+    """An expression of conformance level 3: refused when its decision is asked for."""
+
+    element: Element
+
+
+class Decision(Part, frozen=True, kw_only=True):
+    """A decision and its logic (6.3.7)."""
+
+    name: str
+    variable: Variable | None = None
+    question: str = ""
+    allowed_answers: str = ""
+    requirements: tuple[Requirement, ...] = ()
+    logic: DecisionTable | LiteralExpression | Unsupported | None = None
+
+
+class Definitions(Part, frozen=True, kw_only=True):
+    """A model (6.3.2). ``namespace`` is its own, ``version`` the namespace of the DMN version it is
+    written in.
+    """
+
+    name: str
+    namespace: str
+    version: str
+    expression_language: str = ""
+    type_language: str = ""
+    items: tuple[ItemDefinition, ...] = ()
+    inputs: tuple[InputData, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def decision(self, name: str) -> Decision:
+        """The decision with this name or id; :class:`InvalidDmn` when there is none."""
+        for decision in self.decisions:
+            if name in (decision.name, decision.id):
+                return decision
+        known = ", ".join(repr(decision.name) for decision in self.decisions[:10])
+        raise InvalidDmn(f"The model has no decision {name!r}; it has {known or 'none'}.")
