@@ -7,6 +7,7 @@ from functools import cache
 
 from sqlalchemy.engine.url import make_url
 
+from common.operation import Operation, Uses
 from infra.cdk.bundling import ROOT
 from infra.cdk.stages import Stage
 from migrations import runner
@@ -20,8 +21,9 @@ def version() -> str:
     return project["version"]
 
 
-def environment(stage: Stage, service: str) -> dict[str, str]:
-    """The environment of all functions of a service."""
+def environment(stage: Stage, operation: Operation[..., object]) -> dict[str, str]:
+    """The environment of one operation's function."""
+    service = operation.service
     settings = {
         "STAGE": stage.name,
         "SERVICE": service,
@@ -33,7 +35,8 @@ def environment(stage: Stage, service: str) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": service,
     }
     if stage.local:
-        settings["DATABASE_URL"] = database_url(stage, service)
+        admin = Uses.ADMIN in operation.uses
+        settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, service)
         if service == "auth":
             settings["SIGNING_SECRET"] = role_password(_admin_password(stage), "signing")
     return settings

@@ -23,9 +23,8 @@ class ServiceStack(Stack):
         super().__init__(scope, service, stack_name=stage.name_of(service))
         self.functions: dict[str, OperationFunction] = {}
         code = self._code(stage, service)
-        settings = environment(stage, service)
         for operation in discover(service):
-            made = OperationFunction(self, stage, operation, code, settings)
+            made = OperationFunction(self, stage, operation, code, environment(stage, operation))
             self.functions[operation.id] = made
             if isinstance(operation.trigger, LogSubscription):
                 self._admit_logs(made)
