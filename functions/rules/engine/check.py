@@ -34,7 +34,10 @@ from rules.engine.model import (
 from rules.engine.normal import alternatives
 from rules.engine.values import ORDERED, Unreadable, read_fact, read_value
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*\Z", re.ASCII)
+_PART = r"[^\W\d](?:[\w \-/+*']*[\w+*'])?"
+_NAME = re.compile(rf"{_PART}(?:\.{_PART})*\Z")
+"""Names of facts and outputs, as DMN allows them; expressions see those that are words."""
+_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z", re.ASCII)
 
 
 def check(rule_set: RuleSet, limits: Limits = LIMITS) -> list[Fault]:
@@ -106,7 +109,9 @@ class _Checker:
 
     def _check_declaration(self, name: str, declared: Fact | Output, place: str) -> None:
         if not _NAME.match(name):
-            message = f"{name!r} is no name: letters, digits and underscores, joined by dots"
+            message = (
+                f"{name!r} is no name: a letter, then letters, digits and spaces; parts are joined by dots"
+            )
             self.report("name", message, place)
         if declared.items is not None and declared.type != "list":
             self.report("items", "only a list has items", f"{place}/items")
@@ -207,7 +212,7 @@ class _Checker:
             case Set() | Add():
                 self._check_output(action, place)
             case Emit():
-                if not _NAME.match(action.event):
+                if not _EVENT.match(action.event):
                     self.report(
                         "event", f"{action.event!r} is no event name such as order.approved", f"{place}/event"
                     )

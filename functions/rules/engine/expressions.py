@@ -20,7 +20,9 @@ def compile_expression(source: str, schema: Mapping[str, Fact]) -> Program:
 
 
 def declarations(schema: Mapping[str, Fact]) -> dict[str, CelType]:
-    """The schema as CEL's types: dotted paths become objects with known members."""
+    """The schema as CEL's types: dotted paths become objects with known members; only words are names in
+    CEL.
+    """
     from common.cel import types
 
     kinds: dict[Kind, CelType] = {
@@ -36,6 +38,8 @@ def declarations(schema: Mapping[str, Fact]) -> dict[str, CelType]:
     }
     tree: dict[str, Any] = {}
     for name, fact in schema.items():
+        if not all(part.isascii() and part.isidentifier() for part in name.split(".")):
+            continue
         node = tree
         *parents, last = name.split(".")
         for parent in parents:

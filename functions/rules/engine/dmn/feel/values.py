@@ -22,6 +22,9 @@ from functools import total_ordering
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from rules.engine.notation import number_text
+from rules.engine.values import duration_text
+
 NUMBERS = Context(
     prec=34,
     rounding=ROUND_HALF_EVEN,
@@ -226,7 +229,7 @@ def spelled(value: Any) -> str | None:
         case YearsMonths():
             return _years_months_text(value)
         case timedelta():
-            return _days_time_text(value)
+            return duration_text(value)
         case list():
             return "[" + ", ".join(_nested(element) for element in value) + "]"
         case dict():
@@ -253,21 +256,8 @@ def _nested(value: Any) -> str:
     return spelled(value) or "null"
 
 
-def number_text(value: Decimal) -> str:
-    """A number without an exponent and without trailing zeros."""
-    text = format(value, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
-
-
 def _years_months_text(value: YearsMonths) -> str:
     sign = "-" if value.months < 0 else ""
     years, months = divmod(abs(value.months), 12)
     parts = (f"{years}Y" if years else "") + (f"{months}M" if months else "")
     return f"{sign}P{parts or '0M'}"
-
-
-def _days_time_text(value: timedelta) -> str:
-    from rules.engine.values import duration_text
-
-    return duration_text(value)
