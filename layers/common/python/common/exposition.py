@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import importlib.util
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -75,8 +76,16 @@ def families(service: str, work: Work) -> Iterator[Family]:
     samples: Samples = defaultdict(dict)
     for row in work.execute(_READ, {"service": service}):
         samples[row.name][row.labels] = row.value
-    for metric in metrics.of_service(service):
+    for metric in _declared(service):
         yield _family(metric, samples, work)
+
+
+def _declared(service: str) -> list[Metric]:
+    """The service's metrics; its module ``metrics`` declares them, where it has one."""
+    name = f"{service}.metrics"
+    if importlib.util.find_spec(name) is not None:
+        importlib.import_module(name)
+    return metrics.of_service(service)
 
 
 def _family(metric: Metric, samples: Samples, work: Work) -> Family:
