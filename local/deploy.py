@@ -100,10 +100,12 @@ class Deployment:
         )
         stamp.write_text(digest)
 
+    def is_bootstrapped(self) -> bool:
+        """Whether the CDK's own bucket and roles are there."""
+        return self._answers("ssm", "get_parameter", Name=BOOTSTRAP_VERSION)
+
     def bootstrap(self) -> None:
-        """Make the CDK's own bucket and roles, unless they are there."""
-        if self._answers("ssm", "get_parameter", Name=BOOTSTRAP_VERSION):
-            return
+        """Make the CDK's own bucket and roles."""
         self.home.mkdir(parents=True, exist_ok=True)
         target = f"aws://{aws.ACCOUNT}/{aws.REGION}"
         # away from cdk.json, which would have the command line run the app first

@@ -1,6 +1,6 @@
 """Which functions of the stage read which topics, from the declarations, for `poller`.
 
-`refresh` runs this module as a program: its import of the CDK takes seconds, so it goes beside the deployment.
+`refresh` runs this module as a program: its import of the CDK takes seconds, and goes beside the deployment.
 """
 
 import os

@@ -160,6 +160,7 @@ def main() -> None:
     lambda_svc._execute_function_warm = _execute_function_warm
     cloudwatch_logs._fanout_to_subscription_filters = _fan_out
     delivery.start()
+    unpacker.prune()
     app.main()
 
 

@@ -35,7 +35,7 @@ def is_listening(port: int) -> bool:
 
 
 def holder(port: int) -> str:
-    """The program that listens on the port, as "name (pid 123)", or "another program" if that is not told."""
+    """The program that listens on the port, as "name (pid 123)"; "another program" if that is not told."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS tells only root
@@ -43,10 +43,16 @@ def holder(port: int) -> str:
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid:
             try:
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return f"{_program(psutil.Process(connection.pid))} (pid {connection.pid})"
             except psutil.NoSuchProcess:
                 continue
     return "another program"
+
+
+def _program(process: psutil.Process) -> str:
+    """An interpreter is told with what it runs: "python -m local.poller"."""
+    name, words = process.name(), process.cmdline()
+    return " ".join([name, *words[1:3]]) if name.startswith(("python", "node", "java")) else name
 
 
 def demand(port: int, service: str, variable: str) -> None:

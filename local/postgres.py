@@ -151,7 +151,7 @@ class Cluster:
 
     def _initialize(self) -> None:
         """Make the data directory with `initdb`; one that was left half made is made anew."""
-        if (self.data / "PG_VERSION").exists() and (self.home / "password").exists():
+        if (self.data / "PG_VERSION").exists() and self._owns_data():
             self._demand_same_version()
             return
         partial = self.data.with_name("data.partial")
@@ -163,6 +163,17 @@ class Cluster:
         self._generate_password()
         self._initdb(partial)
         partial.replace(self.data)
+
+    def _owns_data(self) -> bool:
+        """Whether the password of the data is known; data in a refuge whose state was removed is not kept."""
+        if (self.home / "password").exists():
+            return True
+        if self.data == self.home / "data":
+            raise MissingError(
+                f"The password of the databases in {self.data} is gone: {self.home / 'password'}.",
+                "Put it back, or delete the directory with all its data.",
+            )
+        return False
 
     def _generate_password(self) -> None:
         path = self.home / "password"

@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Steps:
-    """Steps, each a line with a spinner that becomes a tick; in a file or a pipe, a line for each that ended."""
+    """Steps: a spinner each, then a tick. In a file or a pipe, a line for each that ended."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -15,7 +15,7 @@ def status(console: Console) -> bool:
     rows = [_database(), _broker(), _aws(), *_poller()]
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("part", "state", "address", "pid", "log"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for name, well, address, daemon in rows:
         running = daemon.running() if daemon else None
         table.add_row(
@@ -48,15 +48,16 @@ def _broker() -> Row:
     if bootstrap := kafka.external_bootstrap():
         return "Kafka", kafka.answers(bootstrap), bootstrap, None
     broker = kafka.broker()
-    return "Kafka", broker.answers(), broker.bootstrap, broker.daemon
+    well = broker.daemon.running() is not None and broker.answers()
+    return "Kafka", well, broker.bootstrap, broker.daemon
 
 
 def _aws() -> Row:
-    running = next((each for each in (ministack(), localstack()) if each.daemon.running()), None)
-    chosen = running or emulator.chosen()
-    endpoint = aws.endpoint()
-    name = f"AWS ({chosen.daemon.name})" if chosen else "AWS"
-    return name, healthy(endpoint), endpoint, chosen.daemon if chosen else None
+    if endpoint := aws.external_endpoint():
+        return "AWS", healthy(endpoint), endpoint, None
+    running = [each for each in (ministack(), localstack()) if each.daemon.running()]
+    shown = running[0] if running else emulator.chosen() or ministack()
+    return f"AWS ({shown.daemon.name})", bool(running) and shown.answers(), shown.endpoint, shown.daemon
 
 
 def _poller() -> list[Row]:

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 
 def summarize(console: Console, outputs: Mapping[str, Any], token: str) -> None:
     """Print the addresses and the commands. The commands are not wrapped: they are there to be copied."""
-    table = Table.grid(padding=(0, 2))
     admin = outputs["admin"]
+    console.print("\n[bold green]Groundwork is up.[/]\n")
     for name, value in (
         ("API", outputs["api"]),
         ("Tenant", outputs["tenant"]),
@@ -19,9 +18,8 @@ def summarize(console: Console, outputs: Mapping[str, Any], token: str) -> None:
         ("PostgreSQL", outputs["database"]),
         ("All of this", ".local/outputs.json"),
     ):
-        table.add_row(f"[bold]{name}[/]", value)
-    console.print("\n[bold green]Groundwork is up.[/]\n")
-    console.print(table)
+        console.print(f"[bold]{name:<14}[/]", end="")
+        console.print(value, soft_wrap=True, markup=False, highlight=False)
     console.print("\nTry it (the token lasts a few minutes; the second command gets a new one):\n")
     for command in commands(outputs, token):
         console.print(f"{command}\n", soft_wrap=True, markup=False, highlight=False)

@@ -4,9 +4,11 @@ Like `executor`, this is loaded by the emulators in their own virtual environmen
 """
 
 import hashlib
+import os
 import shutil
 import tempfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +20,13 @@ class Unpacker:
         self._cache = cache
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+
+    def prune(self, days: float = 2) -> None:
+        """Remove what no function was started from for so long: each change of the code leaves an archive."""
+        oldest = time.time() - days * 24 * 3600
+        for place in self._cache.glob("*"):
+            if place.stat().st_mtime < oldest:
+                shutil.rmtree(place, ignore_errors=True)
 
     def directory(self, archive: bytes) -> Path:
         """The unpacked archive. It is named by the archive's digest, so it is also found after a restart."""
@@ -35,6 +44,7 @@ class Unpacker:
                 except BaseException:
                     shutil.rmtree(partial, ignore_errors=True)
                     raise
+        os.utime(place)  # as a sign of use
         return place
 
 

@@ -44,7 +44,7 @@ def _deploy(steps: Steps) -> Deployment:
         assembly = pool.submit(_synthesize, steps, backing)
         deployment = Deployment(run.result(), backing)
         current = deployment.is_current()
-        if not current:
+        if not current and not deployment.is_bootstrapped():
             with steps.step("Bootstrap the CDK"):
                 deployment.bootstrap()
         assembly.result()
