@@ -410,7 +410,8 @@ class _Chooser:
                 demand[option.site] = demand.get(option.site, 0) + 1
         for field, priced in open_fields:
             cost, option = min(
-                priced, key=lambda each: (each[0] + self._entry(each[1]), -demand[each[1].site])
+                priced,
+                key=lambda each: (each[0] + self._entry(each[1]), self._distance(each[1]), -demand[each[1].site]),
             )
             self._take(Choice(field, option, field.selection), cost)
         return Assignment(self.cost, self.entered, self.choices)
@@ -438,6 +439,10 @@ class _Chooser:
         if option.site in self.reached or any(site == option.site for site, _ in self.entered):
             return 0.0
         return self.hops[option.site].cost
+
+    def _distance(self, option: Option) -> float:
+        """Of options that cost the same, the one whose site is entered sooner."""
+        return 0.0 if option.site in self.reached else self.hops[option.site].cost
 
     def _take(self, choice: Choice, cost: float) -> None:
         self.cost += cost

@@ -252,6 +252,8 @@ def _provided(provided: SelectionSetNode | None, field: str) -> tuple[bool, Sele
 
 
 def _has(given: Any, wanted: SelectionSetNode) -> bool:
+    if isinstance(given, list):
+        return all(_has(each, wanted) for each in given)
     return all(
         isinstance(given, dict)
         and isinstance(node, FieldNode)
@@ -261,7 +263,10 @@ def _has(given: Any, wanted: SelectionSetNode) -> bool:
     )
 
 
-def _cut(given: dict[str, Any], wanted: SelectionSetNode) -> dict[str, Any]:
+def _cut(given: Any, wanted: SelectionSetNode) -> Any:
+    """What a representation says of the key alone."""
+    if isinstance(given, list):
+        return [_cut(each, wanted) for each in given]
     cut: dict[str, Any] = {}
     for node in wanted.selections:
         assert isinstance(node, FieldNode)

@@ -17,6 +17,14 @@ def fact_key(field: str, arguments: dict[str, Any]) -> str:
     return field + (json.dumps(arguments, sort_keys=True) if arguments else "")
 
 
+def _same(known: Any, given: Any) -> bool:
+    if isinstance(known, Thing):
+        return isinstance(given, dict) and known.matches(given)
+    if isinstance(known, list):
+        return isinstance(given, list) and len(known) == len(given) and all(map(_same, known, given))
+    return bool(known == given)
+
+
 class Thing:
     """An object of the world."""
 
@@ -34,16 +42,8 @@ class Thing:
         return self.facts[key]
 
     def matches(self, given: dict[str, Any]) -> bool:
-        for field, value in given.items():
-            if field == "__typename":
-                continue
-            known = self.tell(field, {})
-            if isinstance(known, Thing):
-                if not isinstance(value, dict) or not known.matches(value):
-                    return False
-            elif known != value:
-                return False
-        return True
+        """Whether this is the object that a representation (without its requirements) speaks of."""
+        return all(name == "__typename" or _same(self.tell(name, {}), value) for name, value in given.items())
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.number}>"
