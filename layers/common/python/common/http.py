@@ -55,24 +55,24 @@ class HttpPipeline:
         except Problem as problem:
             metrics.discard()
             logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
-            return _problem(problem, request.path)
+            return self._refusal(problem, request.path)
         except (DBAPIError, PoolTimeout, OSError) as error:
             metrics.discard()
             logs.OPERATION_FAILED(exc_info=error)
             if isinstance(error, PoolTimeout) or database.is_disconnect(error):
-                return _problem(
+                return self._refusal(
                     Unavailable("The database does not answer; nothing was changed."), request.path
                 )
             if isinstance(error, DBAPIError) and database.sqlstate(error) == "57014":
-                return _problem(
+                return self._refusal(
                     Unavailable("It took too long and was given up; nothing was changed."), request.path
                 )
-            return _problem(_Unexpected(correlation), request.path)
+            return self._refusal(_Unexpected(correlation), request.path)
         except Exception as error:
             # The last line of defence: a fault of ours is logged whole and told without its inside.
             metrics.discard()
             logs.OPERATION_FAILED(exc_info=error)
-            return _problem(_Unexpected(correlation), request.path)
+            return self._refusal(_Unexpected(correlation), request.path)
 
     def _handle(self, request: Request, correlation: str) -> dict[str, Any]:
         token = None
@@ -144,7 +144,7 @@ class HttpPipeline:
         except Problem as problem:
             if not problem.keep:
                 raise
-            answer = _problem(problem, request.path)
+            answer = self._refusal(problem, request.path)
             logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
         if record is not None:
             given = Answer(answer["statusCode"], answer["headers"], answer["body"])
@@ -174,6 +174,13 @@ class HttpPipeline:
 
             return _response(status, headers, base64.b64encode(result).decode()) | {"isBase64Encoded": True}
         return _response(status, headers, result if isinstance(result, str) else _encode(result).decode())
+
+    def _refusal(self, problem: Problem, path: str) -> dict[str, Any]:
+        tells = self._operation.tells
+        body = problem.document(path) if tells is None else tells(problem)
+        media_type = MEDIA_TYPE if tells is None else "application/json"
+        headers = {"Content-Type": media_type, "Cache-Control": "no-store", **problem.headers}
+        return _response(problem.status, headers, _encode(body).decode())
 
     def _count(self, answer: dict[str, Any], started: float, request: Request, correlation: str) -> None:
         labels = {"operation": self._operation.id, "status": str(answer["statusCode"])}
@@ -208,11 +215,6 @@ def _next_link(request: Request, cursor: str) -> str:
 
     query = urlencode({**request.query, "cursor": cursor})
     return f'<{request.base_url}{request.path}?{query}>; rel="next"'
-
-
-def _problem(problem: Problem, path: str) -> dict[str, Any]:
-    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", **problem.headers}
-    return _response(problem.status, headers, _encode(problem.document(path)).decode())
 
 
 def _response(status: int, headers: dict[str, str], body: str) -> dict[str, Any]:

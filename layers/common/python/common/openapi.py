@@ -210,7 +210,9 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
     for status in _refusals(operation):
         responses[status] = {
             "description": _REFUSALS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}},
+            "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
+            if operation.tells is None
+            else {"application/json": {"schema": {"type": "object"}}},
         }
     return responses
 

@@ -130,6 +130,8 @@ class Operation(Generic[P, R]):
     """Whether it opens a transaction before the function is called."""
     concurrency: int | None = None
     """Reserved concurrency: at most so many at once."""
+    tells: Callable[[Any], dict[str, Any]] | None = None
+    """What a refusal is told as, given the Problem, where a standard asks for other JSON than RFC 9457's."""
     _prepared: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property

@@ -25,8 +25,9 @@ class Settings:
     kafka_bootstrap_servers: str = ""
     kafka_iam: bool = False
     migration_head: str = ""
-    issuer: str = "urn:groundwork:local"
-    """``iss`` of the tokens accepted here."""
+    issuer: str = ""
+    """``iss`` of the tokens accepted here, ``<API>/auth``; empty: as each request sees the API, so that a
+    token's key alone says that it is ours."""
     audience: str = "groundwork"
     """``aud`` of the tokens accepted here."""
     public_url: str = ""
@@ -40,6 +41,13 @@ class Settings:
     """Key-encryption secret of the token signing keys (stage ``local``)."""
     signing_secret_arn: str = ""
     """Where that secret is kept elsewhere: AWS Secrets Manager."""
+    mail_from: str = "no-reply@groundwork.invalid"
+    """Sender of the mail to users; an identity that SES has verified."""
+    breached_passwords_url: str = ""
+    """A range service for breached passwords (k-anonymity: it gets five hex digits of a SHA-1); empty: the
+    shipped list alone."""
+    operator_tenant: str = ""
+    """Slug of the tenant whose users operate the platform; empty: none is set apart."""
 
     @classmethod
     def read(cls, environment: dict[str, str] | None = None) -> Settings:

@@ -102,6 +102,8 @@ class Key:
 class Verifier:
     """Verifies tokens against keys that ``read`` fetches: at first, and whenever an unknown key id comes.
 
+    An empty ``issuer`` accepts whatever name the keys' owner goes by.
+
     A verified token is remembered, so that a warm container pays for a signature once; its times are
     checked on every use, and its key against the live ones in the transaction.
     """
@@ -158,7 +160,7 @@ class Verifier:
         except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
             raise Unauthenticated("The token's claims are not those of an access token.") from error
         audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        if claims.iss != self._issuer or self._audience not in audiences:
+        if (self._issuer and claims.iss != self._issuer) or self._audience not in audiences:
             raise Unauthenticated("The token was issued by, or for, somebody else.")
         return key.kid, claims
 
