@@ -50,6 +50,12 @@ def test_int_arithmetic_is_that_of_64_signed_bits(operation, a, b):
         assert actual == (expected if expected == "error" else (int, repr(expected)))
 
 
+@pytest.mark.parametrize("operation", ["/", "%"])
+def test_the_least_int_by_minus_one_overflows(operation):
+    with pytest.raises(cel.CelEvaluationError, match="int overflow"):
+        evaluate(f"a {operation} b", {"a": INT_MIN, "b": -1})
+
+
 @settings(max_examples=200)
 @given(st.sampled_from("+-*/%"), edge_uints, edge_uints)
 def test_uint_arithmetic_is_that_of_64_unsigned_bits(operation, a, b):

@@ -1,5 +1,8 @@
 """Hostile expressions end in a refusal that names its place, not in a process that hangs or fills up."""
 
+import inspect
+import sys
+
 import pytest
 
 from common import cel
@@ -65,6 +68,10 @@ def test_large_sources_are_refused(source, limits, complaint):
         "many.map(x, many)",
         "many.filter(x, many.exists(y, y == -x - 1))",
         "many.exists_one(x, -1 in many)",
+        "many.exists_one(x, true)",
+        "1 / 0 == 1 || many.all(x, many.all(y, true)) || true",
+        "1 / 0 == 1 || many.all(x, many.all(y, true))",
+        "true && many.all(x, many.all(y, true)) && false",
         "many.exists(x, -1 in many) || true",
         "many.all(x, many == many)",
         "[0].map(a, 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')"
@@ -133,6 +140,19 @@ def test_facts_of_any_depth_end_in_an_error(source):
         deep, other = [deep], [other]
     with pytest.raises(CelLimitError, match="nest too deeply"):
         evaluate(source, {"x": deep, "y": other})
+
+
+def test_a_caller_deep_in_its_own_stack_gets_a_refusal_not_a_crash():
+    sum_of_80 = cel.compile("x + " * 79 + "x")
+
+    def dive(levels: int, then):
+        return dive(levels - 1, then) if levels else then()
+
+    room = sys.getrecursionlimit() - len(inspect.stack())
+    with pytest.raises(CelSyntaxError, match="levels deep"):
+        dive(room - 60, lambda: cel.compile("(" * 90 + "1" + ")" * 90))
+    with pytest.raises(CelLimitError, match="nest too deeply"):
+        dive(room - 60, lambda: sum_of_80.evaluate({"x": 1}))
 
 
 @pytest.mark.parametrize("function", ["int", "uint", "double", "bool", "timestamp", "duration"])

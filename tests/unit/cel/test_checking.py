@@ -48,6 +48,7 @@ FACTS = {
     "nothing": NULL,
     "by_number": map_of(INT, STRING),
     "ns": list_of(INT),
+    "by_text": map_of(STRING, DYN),
 }
 
 
@@ -134,6 +135,7 @@ def checked(source: str) -> cel.Program:
         ("int", TYPE),
         ("ns == [1, 2]", BOOL),
         ("ns == [1.0]", BOOL),
+        ("by_text == order", BOOL),
         ("order == {'total': 1.0}", BOOL),
     ],
 )
@@ -145,6 +147,7 @@ def test_types_are_inferred(source, kind):
     ("source", "complaint", "column"),
     [
         ("x", "undeclared reference to 'x'", 1),
+        ("x" * 70, f"undeclared reference to '{'x' * 70}'", 1),
         ("1 + ordr.total", "undeclared reference to 'ordr'; did you mean 'order'?", 5),
         ("order.totl", "unknown field 'totl' of 'order'; did you mean 'total'?", 6),
         ("order.customer.nam", "unknown field 'nam' of 'order'; did you mean 'name'?", 15),
@@ -168,6 +171,7 @@ def test_types_are_inferred(source, kind):
         ("n == 's'", "no such overload: '==' does not take (int, string)", 3),
         ("t == '2020-01-01T00:00:00Z'", "no such overload: '==' does not take (timestamp, string)", 3),
         ("ns == ['a']", "no such overload: '=='", 4),
+        ("order == order.customer", "no such overload: '=='", 7),
         ("s in ns", "no such overload: 'in'", 3),
         ("s in 'abc'", "no such overload: 'in'", 3),
         ("n in order", "no such overload: 'in'", 3),

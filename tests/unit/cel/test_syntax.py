@@ -3,7 +3,7 @@ from hypothesis import given, settings
 
 from common import cel
 from common.cel.parser import parse
-from common.cel.syntax import Binary, Ident, Literal, Logical
+from common.cel.syntax import Binary, Ident, Literal, Logical, Node
 from common.cel.unparse import unparse
 from tests.unit.cel.expressions import evaluate, trees
 
@@ -38,6 +38,16 @@ def test_an_unparsed_tree_parses_to_an_equal_tree(tree):
 )
 def test_operators_bind_as_the_grammar_says(source, same_as):
     assert parse(source) == parse(same_as)
+
+
+@given(trees)
+def test_children_are_the_nodes_among_a_nodes_parts(tree):
+    def nodes(value):
+        if isinstance(value, Node):
+            return [value]
+        return [node for part in value for node in nodes(part)] if isinstance(value, tuple) else []
+
+    assert list(tree.children()) == nodes(tuple(getattr(tree, part) for part in tree.parts))
 
 
 def test_only_needed_parentheses_are_written():
@@ -123,6 +133,16 @@ def test_what_is_no_cel_is_refused_where_it_stands(source, complaint, line, colu
     assert complaint in refusal.value.message
     assert (refusal.value.line, refusal.value.column) == (line, column)
     assert str(refusal.value) == f"{refusal.value.message} (line {line}, column {column})"
+
+
+def test_an_error_without_a_known_place_says_only_what_is_wrong():
+    error = cel.CelError("it is wrong", 3)
+    assert (str(error), error.line, error.column) == ("it is wrong", None, None)
+    error.locate("ab\ncd")
+    error.locate("something else")
+    assert (str(error), error.line, error.column) == ("it is wrong (line 2, column 1)", 2, 1)
+    with pytest.raises(TypeError, match="not a syntax tree"):
+        unparse(Node())
 
 
 @pytest.mark.parametrize(

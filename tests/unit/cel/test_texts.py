@@ -1,4 +1,5 @@
 import re
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -63,6 +64,12 @@ def test_matches_searches_with_re2(source, verdict):
 @given(st.text("ab", max_size=8), st.sampled_from(["a", "^a*b*$", "(ab)+", "a?b{2}", "^$", "[^a]"]))
 def test_matches_agrees_with_another_engine_on_simple_patterns(text, pattern):
     assert evaluate("s.matches(p)", {"s": text, "p": pattern}) is bool(re.search(pattern, text))
+
+
+def test_without_re2_matches_says_what_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "re2", None)
+    with pytest.raises(cel.CelEvaluationError, match="needs the package google-re2"):
+        evaluate("'a'.matches('a pattern that no other test has compiled')")
 
 
 def test_many_patterns_do_not_pile_up():

@@ -6,7 +6,6 @@ equal when they spell the same expression, wherever they stand. They are written
 those would double the package's import time.
 """
 
-from collections.abc import Iterator
 from typing import ClassVar
 from typing import Literal as OneOf
 
@@ -30,21 +29,9 @@ class Node:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self._values()))})"
 
-    def children(self) -> Iterator["Node"]:
+    def children(self) -> tuple["Node", ...]:
         """The nodes directly below, in the order they are written."""
-        for value in self._values():
-            if isinstance(value, Node):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (part for part in _flatten(value) if isinstance(part, Node))
-
-
-def _flatten(parts: tuple[object, ...]) -> Iterator[object]:
-    for part in parts:
-        if isinstance(part, tuple):
-            yield from part
-        else:
-            yield part
+        return ()
 
 
 class Literal(Node):
@@ -78,6 +65,9 @@ class Select(Node):
         self.field = field
         self.at = at
 
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
 
 class Has(Node):
     """`has(operand.field)`."""
@@ -89,6 +79,9 @@ class Has(Node):
         self.field = field
         self.at = at
 
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
 
 class Index(Node):
     """`operand[index]`."""
@@ -99,6 +92,9 @@ class Index(Node):
         self.operand = operand
         self.index = index
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        return self.operand, self.index
 
 
 class Call(Node):
@@ -120,6 +116,9 @@ class Call(Node):
         self.absolute = absolute
         self.at = at
 
+    def children(self) -> tuple[Node, ...]:
+        return self.arguments if self.receiver is None else (self.receiver, *self.arguments)
+
 
 class ListLiteral(Node):
     """`[elements]`."""
@@ -129,6 +128,9 @@ class ListLiteral(Node):
     def __init__(self, elements: tuple[Node, ...], at: int = 0) -> None:
         self.elements = elements
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        return self.elements
 
 
 class MapLiteral(Node):
@@ -140,6 +142,9 @@ class MapLiteral(Node):
         self.entries = entries
         self.at = at
 
+    def children(self) -> tuple[Node, ...]:
+        return tuple(part for entry in self.entries for part in entry)
+
 
 class Unary(Node):
     """`!operand` or `-operand`."""
@@ -150,6 +155,9 @@ class Unary(Node):
         self.operator = operator
         self.operand = operand
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        return (self.operand,)
 
 
 class Binary(Node):
@@ -163,6 +171,9 @@ class Binary(Node):
         self.right = right
         self.at = at
 
+    def children(self) -> tuple[Node, ...]:
+        return self.left, self.right
+
 
 class Logical(Node):
     """`a && b && c` or `a || b || c`: the operators are associative, so a chain is one node."""
@@ -173,6 +184,9 @@ class Logical(Node):
         self.operator = operator
         self.terms = terms
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        return self.terms
 
 
 class Conditional(Node):
@@ -185,6 +199,9 @@ class Conditional(Node):
         self.then = then
         self.otherwise = otherwise
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        return self.test, self.then, self.otherwise
 
 
 Macro = OneOf["all", "exists", "exists_one", "map", "filter"]
@@ -215,6 +232,10 @@ class Comprehension(Node):
         self.predicate = predicate
         self.result = result
         self.at = at
+
+    def children(self) -> tuple[Node, ...]:
+        parts = (self.predicate, self.result)
+        return (self.target, *(part for part in parts if part is not None))
 
 
 def logical(operator: str, terms: list[Node], at: int = 0) -> Logical:
