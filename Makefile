@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup up down status test lint format docs bench migration validate deploy clean
+.PHONY: help setup up down status test lint format pins docs bench migration validate deploy clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ lint: setup ## Check style, types and the direction of imports
 format: setup ## Format the code
 	@$(VENV)/bin/ruff check --fix --quiet .
 	@$(VENV)/bin/ruff format .
+
+pins: setup ## Pin the requirements anew after a change of requirements*.in
+	@for file in layers/common/requirements requirements-dev requirements-bootstrap local/requirements-ministack local/requirements-localstack; do \
+		version=3.11; case $$file in *localstack) version=3.13;; esac; \
+		$(VENV)/bin/uv pip compile $$file.in --universal --python-version $$version --generate-hashes \
+			--no-emit-index-url --no-header --quiet --output-file $$file.txt; \
+	done
 
 docs: setup ## Regenerate docs/ from the declarations
 	@$(RUN) -m infra.docs
