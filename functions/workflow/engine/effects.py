@@ -193,6 +193,13 @@ class Transition(Effect, frozen=True, tag="transition"):
     counter: int = 0
 
 
+class MoveToken(Effect, frozen=True, tag="move_token"):
+    """After a migration, what belongs to ``token`` (a task, job, decision or call) is at ``node``."""
+
+    token: str
+    node: str
+
+
 class EndProcess(Effect, frozen=True, tag="end_process"):
     """The process ended: completed, terminated, error (with its code) or cancelled."""
 
@@ -223,5 +230,6 @@ AnyEffect = (
     | ResolveIncident
     | PublishEvent
     | Transition
+    | MoveToken
     | EndProcess
 )

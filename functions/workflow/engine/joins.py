@@ -38,10 +38,20 @@ def arrive(run: Run, scope: str, flow: Flow) -> list[Work]:
     """A token came to a join by ``flow``; what the join does now, if this was the last it needed."""
     arrival = run.put(run.arrivals, Arrival(run.fresh(), scope, flow.target, flow.id))
     run.emit(Transition("arrived", flow.target, arrival.id, scope, flow.id))
-    element = run.definition.nodes[flow.target]
-    present = waiting(run, scope, flow.target)
+    return _complete(run, scope, run.definition.nodes[flow.target])
+
+
+def recheck(run: Run) -> None:
+    """Lets every join fire that has what it needs, after the definition has changed under it."""
+    for scope, node in dict.fromkeys((row.scope, row.node) for row in run.arrivals.values()):
+        run.push(*_complete(run, scope, run.definition.nodes[node]))
+
+
+def _complete(run: Run, scope: str, element: AnyElement) -> list[Work]:
+    """What a join does with what it has: fire, ask its condition, or wait."""
+    present = waiting(run, scope, element.id)
     if isinstance(element, ParallelGateway):
-        if len(present) == len(run.definition.incoming[flow.target]):
+        if len(present) == len(run.definition.incoming[element.id]):
             return [_fire(run, scope, element.id, [arrivals[0] for arrivals in present.values()])]
     elif isinstance(element, Activity):
         rows = [row for arrivals in present.values() for row in arrivals]
