@@ -285,7 +285,7 @@ class Emitter:
         outer = self._slots
         self._slots = {**outer, node.variable: slot}
         predicate = None if node.predicate is None else self.emit(node.predicate)
-        result = None if node.result is None else self.emit(node.result)
+        result = self._filtered(node, slot) if node.result is None else self.emit(node.result)
         self._slots = outer
         weight = 1 + sum(_weight(part) for part in (node.predicate, node.result) if part is not None)
         loop = comprehensions.Loop(node.macro, target, slot, weight, node.at)
@@ -294,6 +294,13 @@ class Emitter:
         if node.macro == "exists_one":
             return comprehensions.exists_one(loop, predicate)
         return comprehensions.quantifier(loop, predicate)
+
+    def _filtered(self, node: Comprehension, slot: int) -> Evaluate | None:
+        """How `filter` keeps an element: as its declared type where that takes adapting, else as it is."""
+        if node.macro != "filter" or self.checked is None:
+            return None
+        adapt = reading.adaptation(self.checked.types[id(node)].parameters[0])
+        return None if adapt is None else reading.adapted(reading.variable(slot, node.at), adapt, node.at)
 
 
 def _weight(node: Node) -> int:
