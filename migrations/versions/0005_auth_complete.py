@@ -1,4 +1,4 @@
-"""The rest of auth.
+"""The rest of auth: clients, refresh tokens, one-time tokens, second factors, lockout, overlapping keys.
 
 Revision: 0005
 Follows: 0004
@@ -6,15 +6,345 @@ Follows: 0004
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from migrations.security import open_table, tenant_table
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+MOMENT = sa.DateTime(timezone=True)
+TEXTS = postgresql.ARRAY(sa.Text())
+NOW = sa.text("now()")
+
 
 def upgrade() -> None:
-    """Nothing yet."""
+    """Add the tables, columns and functions."""
+    _extend_tables()
+    _create_clients()
+    _create_secrets()
+    for table in ("clients", "revoked_tokens", "one_time_tokens", "totp", "recovery_codes"):
+        tenant_table("auth", table)
+    open_table("auth", "sign_in_failures")
+    _create_functions()
+
+
+def _extend_tables() -> None:
+    op.create_index(
+        "event_store_tenant_id_actor_occurred_at_id_idx",
+        "event_store",
+        ["tenant_id", "actor", "occurred_at", "id"],
+        unique=False,
+        schema="auth",
+    )
+    op.create_index(
+        "event_store_tenant_id_occurred_at_id_idx",
+        "event_store",
+        ["tenant_id", "occurred_at", "id"],
+        unique=False,
+        schema="auth",
+    )
+    for table, column in (
+        ("users", sa.Column("email_verified", sa.Boolean(), server_default=sa.text("false"), nullable=False)),
+        ("users", sa.Column("locked_until", MOMENT, nullable=True)),
+        ("signing_keys", sa.Column("active_at", MOMENT, server_default=NOW, nullable=False)),
+        ("sessions", sa.Column("client_id", sa.Text(), server_default="groundwork", nullable=False)),
+        ("sessions", sa.Column("scope", TEXTS, nullable=True)),
+        ("sessions", sa.Column("methods", TEXTS, server_default=sa.text("'{pwd}'"), nullable=False)),
+        ("sessions", sa.Column("idle_expires_at", MOMENT, nullable=True)),
+        ("sessions", sa.Column("refreshed_at", MOMENT, nullable=True)),
+        ("sessions", sa.Column("refresh_hash", sa.LargeBinary(), nullable=True)),
+        ("sessions", sa.Column("previous_hash", sa.LargeBinary(), nullable=True)),
+        ("sessions", sa.Column("successor_seal", sa.LargeBinary(), nullable=True)),
+        ("sessions", sa.Column("version", sa.BigInteger(), server_default="1", nullable=False)),
+    ):
+        op.add_column(table, column, schema="auth")
+    op.create_unique_constraint(
+        op.f("sessions_tenant_id_id_key"), "sessions", ["tenant_id", "id"], schema="auth"
+    )
+    op.create_index(
+        "sessions_live_idx",
+        "sessions",
+        ["expires_at"],
+        unique=False,
+        schema="auth",
+        postgresql_where=sa.text("revoked_at is null"),
+    )
+
+
+def _create_clients() -> None:
+    op.create_table(
+        "clients",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("grant_types", TEXTS, nullable=False),
+        sa.Column("redirect_uris", TEXTS, server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("permissions", TEXTS, nullable=False),
+        sa.Column("token_alg", sa.Text(), server_default="ES256", nullable=False),
+        sa.Column("authorization_version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("updated_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("deleted_at", MOMENT, nullable=True),
+        sa.CheckConstraint("token_alg in ('ES256', 'RS256')", name=op.f("clients_token_alg_check")),
+        sa.ForeignKeyConstraint(["tenant_id"], ["auth.tenants.id"], name=op.f("clients_tenant_id_fkey")),
+        sa.PrimaryKeyConstraint("id", name=op.f("clients_pkey")),
+        sa.UniqueConstraint("tenant_id", "id", name=op.f("clients_tenant_id_id_key")),
+        schema="auth",
+    )
+    op.create_index(
+        op.f("clients_tenant_id_created_at_id_idx"),
+        "clients",
+        ["tenant_id", "created_at", "id"],
+        unique=False,
+        schema="auth",
+    )
+    op.create_table(
+        "revoked_tokens",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["auth.tenants.id"], name=op.f("revoked_tokens_tenant_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("revoked_tokens_pkey")),
+        schema="auth",
+    )
+    op.create_index(
+        op.f("revoked_tokens_expires_at_idx"), "revoked_tokens", ["expires_at"], unique=False, schema="auth"
+    )
+
+
+def _create_secrets() -> None:
+    op.create_table(
+        "sign_in_failures",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_at", MOMENT, nullable=False),
+        sa.Column("blocked_until", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("key", name=op.f("sign_in_failures_pkey")),
+        schema="auth",
+    )
+    op.create_index(
+        op.f("sign_in_failures_last_at_idx"), "sign_in_failures", ["last_at"], unique=False, schema="auth"
+    )
+    op.create_table(
+        "one_time_tokens",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("data", postgresql.JSONB, server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("used_at", MOMENT, nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.CheckConstraint(
+            "purpose in ('code', 'password', 'email')", name=op.f("one_time_tokens_purpose_check")
+        ),
+        _of_a_user("one_time_tokens"),
+        sa.PrimaryKeyConstraint("id", name=op.f("one_time_tokens_pkey")),
+        schema="auth",
+    )
+    op.create_index(
+        op.f("one_time_tokens_expires_at_idx"), "one_time_tokens", ["expires_at"], unique=False, schema="auth"
+    )
+    op.create_index(
+        op.f("one_time_tokens_tenant_id_user_id_purpose_idx"),
+        "one_time_tokens",
+        ["tenant_id", "user_id", "purpose"],
+        unique=False,
+        schema="auth",
+    )
+    op.create_table(
+        "totp",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("last_step", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("confirmed_at", MOMENT, nullable=True),
+        _of_a_user("totp"),
+        sa.PrimaryKeyConstraint("tenant_id", "user_id", name=op.f("totp_pkey")),
+        schema="auth",
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("used_at", MOMENT, nullable=True),
+        _of_a_user("recovery_codes"),
+        sa.PrimaryKeyConstraint("tenant_id", "user_id", "hash", name=op.f("recovery_codes_pkey")),
+        schema="auth",
+    )
+
+
+def _of_a_user(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["tenant_id", "user_id"],
+        ["auth.users.tenant_id", "auth.users.id"],
+        name=op.f(f"{table}_tenant_id_user_id_fkey"),
+    )
+
+
+def _create_functions() -> None:
+    # A service account's token has no session: its `sid` is its own, and its `sub` the client. It lives as
+    # long as the client does and the token was not revoked.
+    op.execute("""
+        create or replace function platform.enter(
+            p_tenant uuid, p_session uuid, p_subject uuid, p_version integer,
+            out live boolean, out fresh boolean, out kids text
+        ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        begin
+            perform set_config('app.tenant_id', p_tenant::text, true);
+            select true, u.authorization_version = p_version into live, fresh
+            from auth.sessions s join auth.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
+            where s.id = p_session and s.tenant_id = p_tenant and s.user_id = p_subject
+              and s.revoked_at is null and s.expires_at > now() and u.status = 'active';
+            if live is null then
+                select true, c.authorization_version = p_version into live, fresh
+                from auth.clients c
+                where c.id = p_subject and c.tenant_id = p_tenant and c.deleted_at is null
+                  and not exists (select from auth.revoked_tokens r where r.id = p_session);
+            end if;
+            live := coalesce(live, false);
+            fresh := coalesce(fresh, false);
+            select coalesce(string_agg(k.kid, ' '), '') into kids
+            from auth.signing_keys k where k.expires_at is null or k.expires_at > now();
+        end $$
+    """)
+    # The first round trip of a sign-in. The lock makes attempts on one account follow each other, so that
+    # none is let in before the one before it was counted; an unknown account is dealt with like a known one.
+    op.execute("""
+        create function auth.enter_sign_in(
+            p_slug text, p_account bytea, p_address bytea,
+            out tenant uuid, out account_blocked_until timestamptz, out address_blocked_until timestamptz
+        ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        begin
+            perform pg_advisory_xact_lock(hashtextextended(encode(p_account, 'hex'), 0));
+            select t.id into tenant from auth.tenants t where t.slug = p_slug;
+            select f.blocked_until into account_blocked_until
+            from auth.sign_in_failures f where f.key = p_account;
+            select f.blocked_until into address_blocked_until
+            from auth.sign_in_failures f where f.key = p_address;
+            perform set_config(
+                'app.tenant_id', coalesce(tenant, '00000000-0000-0000-0000-000000000000')::text, true
+            );
+        end $$
+    """)
+    # A client is known by its id alone; its tenant is entered with it.
+    op.execute("""
+        create function auth.enter_client(p_client uuid) returns auth.clients
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        declare
+            found_client auth.clients;
+        begin
+            select * into found_client from auth.clients c where c.id = p_client and c.deleted_at is null;
+            if found_client.tenant_id is not null then
+                perform set_config('app.tenant_id', found_client.tenant_id::text, true);
+            end if;
+            return found_client;
+        end $$
+    """)
+    # Housekeeping over all tenants: what has expired and can do nothing any more.
+    op.execute("""
+        create function auth.sweep(p_now timestamptz, out swept bigint)
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        declare
+            gone bigint;
+        begin
+            swept := 0;
+            delete from auth.one_time_tokens t where t.expires_at < p_now - interval '1 day';
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+            delete from auth.revoked_tokens t where t.expires_at < p_now - interval '1 day';
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+            delete from auth.sign_in_failures f
+            where f.last_at < p_now - interval '2 days'
+              and (f.blocked_until is null or f.blocked_until < p_now);
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+            delete from auth.sessions s where least(s.expires_at, s.revoked_at) < p_now - interval '30 days';
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+            delete from auth.idempotency i where i.created_at < p_now - interval '1 day';
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+            delete from auth.signing_keys k where k.expires_at < p_now - interval '1 day';
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+        end $$
+    """)
+    for function in (
+        "auth.enter_sign_in(text, bytea, bytea)",
+        "auth.enter_client(uuid)",
+        "auth.sweep(timestamptz)",
+    ):
+        op.execute(f"revoke execute on function {function} from public")
+        op.execute(f"grant execute on function {function} to groundwork_auth")
 
 
 def downgrade() -> None:
-    """Nothing yet."""
+    """Take them away."""
+    op.execute("drop function auth.enter_sign_in(text, bytea, bytea)")
+    op.execute("drop function auth.enter_client(uuid)")
+    op.execute("drop function auth.sweep(timestamptz)")
+    op.execute("""
+        create or replace function platform.enter(
+            p_tenant uuid, p_session uuid, p_subject uuid, p_version integer,
+            out live boolean, out fresh boolean, out kids text
+        ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        begin
+            perform set_config('app.tenant_id', p_tenant::text, true);
+            select true, u.authorization_version = p_version into live, fresh
+            from auth.sessions s join auth.users u on u.tenant_id = s.tenant_id and u.id = s.user_id
+            where s.id = p_session and s.tenant_id = p_tenant and s.user_id = p_subject
+              and s.revoked_at is null and s.expires_at > now() and u.status = 'active';
+            live := coalesce(live, false);
+            fresh := coalesce(fresh, false);
+            select coalesce(string_agg(k.kid, ' '), '') into kids
+            from auth.signing_keys k where k.expires_at is null or k.expires_at > now();
+        end $$
+    """)
+    for table in (
+        "recovery_codes",
+        "totp",
+        "one_time_tokens",
+        "sign_in_failures",
+        "revoked_tokens",
+        "clients",
+    ):
+        op.drop_table(table, schema="auth")
+    op.drop_index("sessions_live_idx", table_name="sessions", schema="auth")
+    op.drop_constraint(op.f("sessions_tenant_id_id_key"), "sessions", schema="auth")
+    for column in (
+        "version",
+        "successor_seal",
+        "previous_hash",
+        "refresh_hash",
+        "refreshed_at",
+        "idle_expires_at",
+        "methods",
+        "scope",
+        "client_id",
+    ):
+        op.drop_column("sessions", column, schema="auth")
+    op.drop_column("signing_keys", "active_at", schema="auth")
+    op.drop_column("users", "locked_until", schema="auth")
+    op.drop_column("users", "email_verified", schema="auth")
+    for index in (
+        "event_store_tenant_id_occurred_at_id_idx",
+        "event_store_tenant_id_actor_occurred_at_id_idx",
+    ):
+        op.drop_index(index, table_name="event_store", schema="auth")
