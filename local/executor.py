@@ -83,6 +83,11 @@ class Environment:
         self._stopped = False
 
     @property
+    def port(self) -> int:
+        """The port on loopback where the process finds the Runtime API."""
+        return int(self._server.server_port)
+
+    @property
     def process(self) -> "subprocess.Popen[bytes] | None":
         """The process, once there is one."""
         return self._process
@@ -169,7 +174,7 @@ class Environment:
             "LAMBDA_RUNTIME_DIR": str(self._package.runtime),
             "LAMBDA_TASK_ROOT": str(self._package.code),
             "_HANDLER": self._handler,
-            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{self._server.server_port}",
+            "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{self.port}",
             "PYTHONPATH": self._package.search_path(),
         }
         if path := self._variables.get("PYTHONPATH"):
@@ -324,13 +329,15 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
         self._stopped = False
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def stop(self) -> None:
         """Close the port."""
         self._stopped = True
         with socket.create_connection((HOST, self.server_port)):
             pass  # wakes the thread that waits for a connection
+        self._acceptor.join()
 
     def _accept(self) -> None:
         while not self._stopped:
