@@ -1,17 +1,14 @@
 """Derives the world behind an audit suite from the results it expects.
 
-The suites come without their subgraphs' data. What the expected results say of an object is gathered by the path at
-which it was seen and by its keys; what they leave open (a price that is only required by another subgraph, say) is
-imagined by the world.
+The suites come without their subgraphs' data. What the expected results say of an object is gathered by the
+path at which it was seen and by its keys; what they leave open (a price that is only required by another
+subgraph, say) is imagined by the world.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gateway.planner.normalise import Normaliser
-from gateway.planner.selection import Field, Selection
-from gateway.planner.supergraph import Supergraph
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -19,6 +16,10 @@ from graphql import (
     parse,
     value_from_ast_untyped,
 )
+
+from gateway.planner.normalise import Normaliser
+from gateway.planner.selection import Field, Selection
+from gateway.planner.supergraph import Supergraph
 from tests.unit.planner.simulator.world import Thing, World, fact_key
 
 KEY_FIELDS = ("id", "upc")
@@ -48,7 +49,9 @@ class Witness:
     def read(self, query: str, expected: Any) -> None:
         document = parse(query)
         operation = next(each for each in document.definitions if isinstance(each, OperationDefinitionNode))
-        fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+        fragments = {
+            each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+        }
         selection = Normaliser(self.supergraph, fragments).operation(operation)
         self._object(self.roots[selection.type], selection, expected)
 
@@ -83,7 +86,9 @@ class Witness:
                 for index, each in enumerate(data)
             ]
         if isinstance(data, dict):
-            seen = known.resolved() if isinstance(known, Seen) else Seen(self.supergraph.possible(field.named))
+            seen = (
+                known.resolved() if isinstance(known, Seen) else Seen(self.supergraph.possible(field.named))
+            )
             assert field.selection is not None
             self._object(seen, field.selection, data)
             return seen.resolved()
@@ -134,7 +139,7 @@ class Witness:
     def _type(self, seen: Seen, owner: str, key: str) -> str:
         """One of the types left, which every subgraph that resolves the field can return."""
         candidates = seen.candidates
-        table = self.supergraph.types[owner].fields[key.split("{")[0]]
+        table = self.supergraph.types[owner].fields[key.split("{", maxsplit=1)[0]]
         for said in table.graphs.values():
             there = self.supergraph.possible_in(said.named, said.graph)
             if not said.external and candidates & there:

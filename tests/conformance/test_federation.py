@@ -1,7 +1,7 @@
 """The federation gateway audit's public suites, with simulated subgraphs.
 
-Each case runs the planner and the executor against subgraphs that are made from the suite's SDL, are strict about what
-they may be asked, and answer from the world that the suite's expected results describe.
+Each case runs the planner and the executor against subgraphs that are made from the suite's SDL, are strict
+about what they may be asked, and answer from the world that the suite's expected results describe.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import parse, validate
+
 from gateway.planner.errors import RequestError
 from gateway.planner.execute import execute
 from gateway.planner.plan import plan
 from gateway.planner.supergraph import Supergraph
-from graphql import validate, parse
 from tests.conformance.federation_world import Witness
 from tests.unit.planner.simulator.subgraph import Federation
 
@@ -38,13 +39,19 @@ class Suite:
         folder = SUITES / name
         self.supergraph = Supergraph.parse((folder / "supergraph.graphql").read_text())
         self.tests = json.loads((folder / "tests.json").read_text())
-        self.sdls = {each["name"]: each["sdl"] for each in json.loads((folder / "subgraphs.json").read_text())}
+        self.sdls = {
+            each["name"]: each["sdl"] for each in json.loads((folder / "subgraphs.json").read_text())
+        }
 
     def federation(self) -> Federation:
         witness = Witness(self.supergraph)
         for test in self.tests:
             expected = test["expected"]
-            if expected.get("data") and not expected.get("errors") and not validate(self.supergraph.api, parse(test["query"])):
+            if (
+                expected.get("data")
+                and not expected.get("errors")
+                and not validate(self.supergraph.api, parse(test["query"]))
+            ):
                 witness.read(test["query"], expected["data"])
         return Federation(self.supergraph, self.sdls, witness.world())
 

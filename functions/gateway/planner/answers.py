@@ -1,7 +1,7 @@
 """Reads what a subgraph answered, and says what went wrong: as errors with paths into the response so far.
 
-A subgraph may be down, slow, or answer nonsense. Each of these becomes an error for the fields it was asked for; the
-rest of the response is unharmed.
+A subgraph may be down, slow, or answer nonsense. Each of these becomes an error for the fields it was asked
+for; the rest of the response is unharmed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.planner.fetches import Path
 from gateway.planner.merge import Renames, merge, rename
 from gateway.planner.representations import Object, StorePath, objects_at, path_of
 from gateway.planner.write import Call, Request
@@ -19,7 +20,9 @@ MALFORMED = "SUBGRAPH_RESPONSE_MALFORMED"
 
 
 class FetchError(Exception):
-    """Raised by a `fetch` callable to say how a subgraph failed: a message for the client, a code, a status."""
+    """Raised by a `fetch` callable to say how a subgraph failed: a message for the client, a code, a
+    status.
+    """
 
     def __init__(self, message: str, code: str = UNAVAILABLE, **extensions: Any) -> None:
         super().__init__(message)
@@ -49,13 +52,15 @@ class Sent:
         self.objects: list[list[Object]] = []
 
 
-def failed(request: Request, data: Object, message: str, code: str, **extensions: Any) -> list[Fault]:
-    """The request was not answered: an error for each root field, or for each place whose entities were asked for."""
+def failed(request: Request, message: str, code: str, **extensions: Any) -> list[Fault]:
+    """The request was not answered: an error for each root field, or for each place whose entities were
+    asked for.
+    """
     said = {"code": code, "service": request.subgraph.name, **extensions}
     paths: dict[StorePath, None] = {}
     for call in request.calls:
         for fetch in call.fetches:
-            start = _before_lists(data, fetch.path)
+            start = _before_lists(fetch.path)
             if fetch.root and not fetch.path:
                 paths.update(((leaf.store,), None) for leaf in fetch.part.fields.values())
             else:
@@ -63,7 +68,7 @@ def failed(request: Request, data: Object, message: str, code: str, **extensions
     return [Fault(message, path, said) for path in paths]
 
 
-def _before_lists(data: Object, path: Any) -> StorePath:
+def _before_lists(path: Path) -> StorePath:
     way: list[str | int] = []
     for step in path:
         way.append(step.key)
@@ -75,13 +80,15 @@ def _before_lists(data: Object, path: Any) -> StorePath:
 def take(request: Request, sent: list[Sent], answer: Any, data: Object) -> list[Fault]:
     """Merge a subgraph's answer into the response. Returns the errors it reported, and those of its form."""
     if not isinstance(answer, Mapping):
-        return failed(request, data, _nonsense(request, "no JSON object"), MALFORMED)
+        return failed(request, _nonsense(request, "no JSON object"), MALFORMED)
     body = answer.get("data")
     errors = answer.get("errors")
-    if (body is not None and not isinstance(body, dict)) or (errors is not None and not isinstance(errors, list)):
-        return failed(request, data, _nonsense(request, "no GraphQL response"), MALFORMED)
+    if (body is not None and not isinstance(body, dict)) or (
+        errors is not None and not isinstance(errors, list)
+    ):
+        return failed(request, _nonsense(request, "no GraphQL response"), MALFORMED)
     if body is None and not errors:
-        return failed(request, data, _nonsense(request, "neither data nor errors"), MALFORMED)
+        return failed(request, _nonsense(request, "neither data nor errors"), MALFORMED)
     faults = [_reported(request, sent, error, data) for error in errors or ()]
     if body is None:
         return faults
@@ -110,7 +117,7 @@ def _take_entities(request: Request, sent: Sent, body: Object, data: Object, has
     if entities is None and has_errors:
         return []
     if not isinstance(entities, list) or len(entities) != len(sent.representations):
-        return failed(request, data, _nonsense(request, "other entities than were asked for"), MALFORMED)
+        return failed(request, _nonsense(request, "other entities than were asked for"), MALFORMED)
     faults: list[Fault] = []
     for entity, objects in zip(entities, sent.objects, strict=True):
         if entity is None:
@@ -139,7 +146,9 @@ def _reported(request: Request, sent: list[Sent], error: Any, data: Object) -> F
     message = _nonsense(request, "an error that is no object")
     path: StorePath | None = None
     if isinstance(error, Mapping):
-        message = str(error.get("message") or f"Subgraph {request.subgraph.name} reported an error without a message.")
+        message = str(
+            error.get("message") or f"Subgraph {request.subgraph.name} reported an error without a message."
+        )
         extensions = error.get("extensions")
         said = dict(extensions) if isinstance(extensions, Mapping) else {}
         said.setdefault("code", "SUBGRAPH_ERROR")
@@ -149,18 +158,20 @@ def _reported(request: Request, sent: list[Sent], error: Any, data: Object) -> F
 
 
 def _path_in_response(request: Request, sent: list[Sent], path: Any, data: Object) -> StorePath | None:
-    """A subgraph's error path as a path of the response: below `_entities` it starts at the entity's object."""
+    """A subgraph's error path as a path of the response: below `_entities` it starts at the entity's
+    object.
+    """
     if not isinstance(path, list | tuple) or not all(isinstance(each, str | int) for each in path):
         path = []
     first = request.calls[0]
     if first.key is None:
-        start = _before_lists(data, first.fetches[0].path)
+        start = _before_lists(first.fetches[0].path)
         return (*start, *_renamed(path, first.renames)) or None
     for each in sent:
         if path and path[0] == each.call.key:
             return _entity_path(each, path[1:], data)
     fetch = first.fetches[0]
-    return _before_lists(data, fetch.path)
+    return _before_lists(fetch.path)
 
 
 def _entity_path(sent: Sent, path: Any, data: Object) -> StorePath:
@@ -168,7 +179,7 @@ def _entity_path(sent: Sent, path: Any, data: Object) -> StorePath:
         start = _path_to(sent.call, data, sent.objects[path[0]][0])
         if start is not None:
             return (*start, *_renamed(path[1:], sent.call.renames))
-    return _before_lists(data, sent.call.fetches[0].path)
+    return _before_lists(sent.call.fetches[0].path)
 
 
 def _renamed(path: Any, renames: Renames) -> StorePath:

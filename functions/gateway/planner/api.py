@@ -1,4 +1,5 @@
-"""The API schema: what clients see of a supergraph, without the machinery of federation and without `@inaccessible`.
+"""The API schema: what clients see of a supergraph, without the machinery of federation and without
+`@inaccessible`.
 
 Source: Apollo's core/link, join and inaccessible specifications.
 """
@@ -15,7 +16,6 @@ from graphql import (
     InputObjectTypeDefinitionNode,
     InterfaceTypeDefinitionNode,
     NamedTypeNode,
-    Node,
     ObjectTypeDefinitionNode,
     SchemaDefinitionNode,
     TypeDefinitionNode,
@@ -40,7 +40,9 @@ EXECUTABLE = {
 
 
 def directive_name(document: DocumentNode, feature: str) -> str:
-    """The name under which the supergraph uses a core feature's main directive (`@link(url:, as:)` may rename it)."""
+    """The name under which the supergraph uses a core feature's main directive (`@link(url:, as:)` may
+    rename it).
+    """
     for definition in document.definitions:
         if isinstance(definition, SchemaDefinitionNode):
             for said in uses(definition, "link"):
@@ -109,7 +111,7 @@ class _Api:
                 kept.append(self.type(definition))
         return kept
 
-    def type(self, definition: TypeDefinitionNode) -> Node:
+    def type(self, definition: TypeDefinitionNode) -> Any:
         directives = self.directives(definition)
         if isinstance(definition, ObjectTypeDefinitionNode | InterfaceTypeDefinitionNode):
             return _copy(
@@ -117,9 +119,7 @@ class _Api:
                 directives=directives,
                 interfaces=self.names(definition.interfaces),
                 fields=tuple(
-                    _copy(
-                        node, directives=self.directives(node), arguments=self.values(node.arguments)
-                    )
+                    _copy(node, directives=self.directives(node), arguments=self.values(node.arguments))
                     for node in definition.fields
                     if self.is_visible(node)
                 ),

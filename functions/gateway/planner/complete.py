@@ -1,5 +1,5 @@
-"""Completes values against their types in the API schema (GraphQL specification, 6.4.3): leaf values are checked, lists
-and objects are shaped, and null goes up from where it is not allowed.
+"""Completes values against their types in the API schema (GraphQL specification, 6.4.3): leaf values are
+checked, lists and objects are shaped, and null goes up from where it is not allowed.
 
 Completers return None for null. Whoever holds the field decides whether it may be.
 """
@@ -19,8 +19,9 @@ INT_RANGE = range(-(2**31), 2**31)
 
 
 class Reports:
-    """Collects what completion finds: `missing` for null where a value must be, `invalid` for values that do not fit
-    their type."""
+    """Collects what completion finds: `missing` for null where a value must be, `invalid` for values that
+    do not fit their type.
+    """
 
     __slots__ = ("invalid_at", "missing_at")
 
@@ -61,7 +62,9 @@ def leaf_completer(named: Any) -> Completer:
     return _SCALARS.get(named.name, _any)
 
 
-def list_completer(item: GraphQLOutputType, of: Callable[[GraphQLOutputType], Completer], field: str) -> Completer:
+def list_completer(
+    item: GraphQLOutputType, of: Callable[[GraphQLOutputType], Completer], field: str
+) -> Completer:
     """The completer of a list whose items are of type `item`."""
     required = isinstance(item, GraphQLNonNull)
     inner = of(item.of_type if isinstance(item, GraphQLNonNull) else item)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from graphql import GraphQLError
 
@@ -11,7 +11,8 @@ Response = dict[str, Any]
 
 
 class RequestError(Exception):
-    """The request cannot be carried out; `errors` are in the response format of the GraphQL specification (7.1.2).
+    """The request cannot be carried out; `errors` are in the response format of the GraphQL specification
+    (7.1.2).
 
     No field was executed, so the response has no `data` entry.
     """
@@ -21,12 +22,12 @@ class RequestError(Exception):
         self.errors = [dict(error) for error in errors]
 
     @classmethod
-    def of(cls, message: str, code: str) -> RequestError:
+    def of(cls, message: str, code: str) -> Self:
         """One error with its stable `code` in `extensions`."""
         return cls([{"message": message, "extensions": {"code": code}}])
 
     @classmethod
-    def graphql(cls, errors: Sequence[GraphQLError], code: str) -> RequestError:
+    def graphql(cls, errors: Sequence[GraphQLError], code: str) -> Self:
         """The errors of graphql-core's parser and validator."""
         formatted = []
         for error in errors:
@@ -45,7 +46,8 @@ class LimitExceeded(RequestError):
 
 
 class PlanningError(RequestError):
-    """The request is valid, but no sequence of subgraph requests answers it: the supergraph is not satisfiable there.
+    """The request is valid, but no sequence of subgraph requests answers it: the supergraph is not
+    satisfiable there.
 
     Its response has `data: null`: for the client it is an execution error at the root.
     """

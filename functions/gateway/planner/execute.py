@@ -1,7 +1,9 @@
-"""Carries out a plan: sends each request as soon as those it waits for are answered, then projects the response.
+"""Carries out a plan: sends each request as soon as those it waits for are answered, then projects the
+response.
 
 Nothing here knows how a subgraph is reached: `fetch(subgraph, request)` sends `{"query", "variables",
-"operationName"}` and returns the GraphQL response. It may raise; `FetchError` says more to the client than others do.
+"operationName"}` and returns the GraphQL response. It may raise; `FetchError` says more to the client than
+others do.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from gateway.planner.answers import TIMEOUT, UNAVAILABLE, Fault, FetchError, Sent, failed, take
+from gateway.planner.cost import check_cost
 from gateway.planner.errors import RequestError, Response
 from gateway.planner.joins import Subgraph
 from gateway.planner.plan import QueryPlan
@@ -30,12 +33,13 @@ def execute(
 ) -> Response:
     """Answer a planned operation: `{"data": ..., "errors": [...]}`, errors only when there are some.
 
-    `timeout` is the time in seconds each request to a subgraph may take; one that takes longer is given up, and what
-    it was asked for is null with an error. Source: GraphQL specification, 6 and 7.1.
+    `timeout` is the time in seconds each request to a subgraph may take; one that takes longer is given up,
+    and what it was asked for is null with an error. Source: GraphQL specification, 6 and 7.1.
     """
     try:
         values = coerce_variables(plan, variables or {})
         truth = truth_of(plan, values)
+        check_cost(plan, values, truth)
     except RequestError as error:
         return error.response()
     run = _Run(plan, values, truth, fetch, timeout)
@@ -149,7 +153,7 @@ class _Run:
     def call(self, request: Request, body: dict[str, Any]) -> Any:
         try:
             return self.fetch(request.subgraph, body)
-        except Exception as error:  # noqa: BLE001 - whatever a subgraph's client raises is that subgraph's failure
+        except Exception as error:
             return error
 
     # answers
@@ -175,16 +179,16 @@ class _Run:
             del self.deadlines[number]
             request = self.plan.requests[number]
             message = f"Subgraph {request.subgraph.name} did not answer within {self.timeout:g} s."
-            self.faults += failed(request, self.data, message, TIMEOUT)
+            self.faults += failed(request, message, TIMEOUT)
             freed += self.freed(request)
         return freed
 
     def finish(self, request: Request, answer: Any) -> list[Request]:
         if isinstance(answer, FetchError):
-            self.faults += failed(request, self.data, str(answer), answer.code, **answer.extensions)
+            self.faults += failed(request, str(answer), answer.code, **answer.extensions)
         elif isinstance(answer, Exception):
             message = f"Subgraph {request.subgraph.name} could not be reached."
-            self.faults += failed(request, self.data, message, UNAVAILABLE, reason=type(answer).__name__)
+            self.faults += failed(request, message, UNAVAILABLE, reason=type(answer).__name__)
         else:
             self.faults += take(request, self.sent[request.number], answer, self.data)
         return self.freed(request)

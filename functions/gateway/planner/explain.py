@@ -1,7 +1,7 @@
 """Prints a plan in the JSON shape of Apollo's QueryPlan, so that plans can be read and compared.
 
-Fetches of one step are siblings in a Parallel node. Those of one subgraph travel in one request; Apollo's shape has no
-word for that, so each still is a Fetch of its own.
+Fetches of one step are siblings in a Parallel node. Those of one subgraph travel in one request; Apollo's
+shape has no word for that, so each still is a Fetch of its own.
 """
 
 from __future__ import annotations
@@ -23,8 +23,14 @@ def explain(requests: list[Request], writer: Writer) -> Node:
         for call in request.calls:
             for fetch in call.fetches:
                 levels = stages.setdefault(fetch.stage, {})
-                levels.setdefault(fetch.level, []).append(_conditional(fetch, _placed(writer, request, call, fetch)))
-    steps = [_group("Parallel", nodes) for _, levels in sorted(stages.items()) for _, nodes in sorted(levels.items())]
+                levels.setdefault(fetch.level, []).append(
+                    _conditional(fetch, _placed(writer, request, call, fetch))
+                )
+    steps = [
+        _group("Parallel", nodes)
+        for _, levels in sorted(stages.items())
+        for _, nodes in sorted(levels.items())
+    ]
     return {"kind": "QueryPlan", "node": _group("Sequence", steps)} if steps else {"kind": "QueryPlan"}
 
 
@@ -84,7 +90,8 @@ def _templates(templates: Iterable[Template]) -> list[Node]:
             nodes.append(node)
             continue
         nodes += [
-            {"kind": "InlineFragment", "typeCondition": name, "selections": [node]} for name in sorted(template.types)
+            {"kind": "InlineFragment", "typeCondition": name, "selections": [node]}
+            for name in sorted(template.types)
         ]
     return nodes
 

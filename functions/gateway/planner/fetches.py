@@ -11,8 +11,9 @@ from gateway.planner.sites import Site
 
 
 class Step(NamedTuple):
-    """One step of a path into the response: the key, the object types of the parent for which it is taken (None:
-    all), and how many lists deep its value is."""
+    """One step of a path into the response: the key, the object types of the parent for which it is taken
+    (None: all), and how many lists deep its value is.
+    """
 
     key: str
     types: frozenset[str] | None
@@ -25,8 +26,8 @@ Path = tuple[Step, ...]
 class Stores:
     """Names the entries of the response while it is being put together: one for each field and its arguments.
 
-    What clients call a field does not matter until the response is projected, so aliases cannot collide and equal
-    fields are fetched once.
+    What clients call a field does not matter until the response is projected, so aliases cannot collide and
+    equal fields are fetched once.
     """
 
     def __init__(self, taken: set[str]) -> None:
@@ -53,7 +54,9 @@ class Stores:
 
 @dataclass(slots=True, eq=False)
 class Leaf:
-    """A field within a fetch's selection. `alias` differs from `store` where types would conflict in one response."""
+    """A field within a fetch's selection. `alias` differs from `store` where types would conflict in one
+    response.
+    """
 
     name: str
     arguments: str
@@ -73,24 +76,23 @@ class Part:
     fields: dict[tuple[str, Conditions], Leaf] = field(default_factory=dict)
     branches: dict[str, Part] = field(default_factory=dict)
 
-    def branch(self, type_name: str, opaque: bool = False) -> Part:
+    def branch(self, type_name: str) -> Part:
         """The part under a type condition."""
         if type_name == self.type:
             return self
         known = self.branches.get(type_name)
         if known is None:
-            known = self.branches[type_name] = Part(type_name, opaque)
+            known = self.branches[type_name] = Part(type_name)
         return known
 
-    def add(self, wanted: Field, store: str, child_type: str | None, opaque: bool) -> Leaf:
+    def add(self, wanted: Field, store: str, child: Part | None) -> Leaf:
         """Ask for a field; asking again returns the same leaf."""
         key = (store, wanted.when)
         leaf = self.fields.get(key)
         if leaf is None:
             leaf = Leaf(wanted.name, wanted.arguments, wanted.variables, store, wanted.when, store)
             self.fields[key] = leaf
-        if child_type is not None and leaf.child is None:
-            leaf.child = Part(child_type, opaque)
+        leaf.child = leaf.child or child
         return leaf
 
     def add_typename(self) -> None:
@@ -119,7 +121,9 @@ class Template:
 
 @dataclass(slots=True, eq=False)
 class Representation:
-    """What a fetch sends for objects of one type: the `__typename` it says, the key and the required fields."""
+    """What a fetch sends for objects of one type: the `__typename` it says, the key and the required
+    fields.
+    """
 
     typename: str
     keys: set[str]
@@ -177,8 +181,9 @@ def add_templates(
 def conflicts(
     fields: dict[tuple[str, frozenset[str] | None], Template], selection: Selection, stores: Stores
 ) -> bool:
-    """Whether the selection would send another value under a name that is sent already: the same field with other
-    arguments."""
+    """Whether the selection would send another value under a name that is sent already: the same field
+    with other arguments.
+    """
     for wanted in selection.fields:
         for template in fields.values():
             if template.name != wanted.name:

@@ -1,5 +1,6 @@
-"""Answers `__schema` and `__type` from the API schema. This is the one place where graphql-core executes anything:
-on its own description of the schema, never on data."""
+"""Answers `__schema` and `__type` from the API schema. This is the one place where graphql-core executes
+anything: on its own description of the schema, never on data.
+"""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ def read_types(document: DocumentNode, names: dict[str, str]) -> dict[str, TypeT
     return {
         definition.name.value: _read_type(definition, names)
         for definition in document.definitions
-        if isinstance(definition, TypeDefinitionNode) and next(uses(definition, "join__type"), None) is not None
+        if isinstance(definition, TypeDefinitionNode)
+        and next(uses(definition, "join__type"), None) is not None
     }
 
 
@@ -179,5 +180,3 @@ def _read_field(node: FieldDefinitionNode, table: TypeTable, names: dict[str, st
             label=said.get("overrideLabel"),
         )
     return read
-
-

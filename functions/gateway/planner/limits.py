@@ -1,7 +1,7 @@
 """What one request may ask for, checked before anything costly is done with it.
 
-Everything here is linear in the document, however its fragments multiply: each fragment is measured once, and the
-numbers are multiplied. Cyclic fragments are refused here, so nothing after needs to fear them.
+Everything here is linear in the document, however its fragments multiply: each fragment is measured once,
+and the numbers are multiplied. Cyclic fragments are refused here, so nothing after needs to fear them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from gateway.planner.errors import LimitExceeded, RequestError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that is granted to one request. Fields, aliases and depth count with all fragments written out."""
+    """The most that is granted to one request. Fields, aliases and depth count with all fragments written
+    out.
+    """
 
     characters: int = 200_000
     tokens: int = 10_000
@@ -71,11 +73,15 @@ def parse_within(text: str, limits: Limits) -> DocumentNode:
             ) from error
         raise RequestError.graphql([error], "GRAPHQL_PARSE_FAILED") from error
     except RecursionError as error:
-        raise LimitExceeded.of("The document is nested too deeply to be parsed.", "DEPTH_LIMIT_EXCEEDED") from error
+        raise LimitExceeded.of(
+            "The document is nested too deeply to be parsed.", "DEPTH_LIMIT_EXCEEDED"
+        ) from error
 
 
 def check_size(document: DocumentNode, limits: Limits) -> dict[str, Measure]:
-    """Measure every operation and hold it to the limits. Raises `LimitExceeded`, and `RequestError` for cycles."""
+    """Measure every operation and hold it to the limits. Raises `LimitExceeded`, and `RequestError` for
+    cycles.
+    """
     measured = measure(document)
     for size in measured.values():
         _hold("depth", size.depth, limits.depth, "DEPTH_LIMIT_EXCEEDED")
@@ -144,8 +150,12 @@ def _total(own: _Own, sizes: Mapping[str, Measure]) -> Measure:
 
 
 def _inner_first(fragments: Mapping[str, _Own]) -> list[str]:
-    """The fragments, each after those it spreads. Raises `RequestError` when they spread each other in a circle."""
-    waiting = {name: {spread for spread, _ in own.spreads} & fragments.keys() for name, own in fragments.items()}
+    """The fragments, each after those it spreads. Raises `RequestError` when they spread each other in a
+    circle.
+    """
+    waiting = {
+        name: {spread for spread, _ in own.spreads} & fragments.keys() for name, own in fragments.items()
+    }
     users: dict[str, list[str]] = {}
     for name, spreads in waiting.items():
         for spread in spreads:

@@ -8,8 +8,9 @@ Renames = dict[str, Any]
 
 
 def merge(target: dict[str, Any], source: dict[str, Any]) -> None:
-    """Merge an answer into the response. What one subgraph left null another may fill; lists of one field have the
-    same items in the same order in every subgraph that resolves it."""
+    """Merge an answer into the response. What one subgraph left null another may fill; lists of one field
+    have the same items in the same order in every subgraph that resolves it.
+    """
     for key, value in source.items():
         known = target.get(key)
         if known is None:

@@ -1,13 +1,13 @@
 """From a document's selection sets, fragments and field sets to normalised selections.
 
-Fields that are the same (name, key, arguments, types, conditions) are merged, so that their sub-selections are
-planned together. Work is bounded: `budget` counts the fields made, whatever the fragments multiply to.
+Fields that are the same (name, key, arguments, types, conditions) are merged, so that their sub-selections
+are planned together. Work is bounded: `budget` counts the fields made, whatever the fragments multiply to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphql import (
     BooleanValueNode,
@@ -17,7 +17,6 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
-    SelectionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
@@ -34,6 +33,21 @@ if TYPE_CHECKING:
 DEFAULT_BUDGET = 20_000
 
 _Group = tuple[str, str, str, str, frozenset[str], Conditions]
+
+
+class _Scope(NamedTuple):
+    """Where fields are written: the type asked, the object types it can be there, the conditions."""
+
+    parent: str
+    types: frozenset[str]
+    when: Conditions
+
+
+class _Found(NamedTuple):
+    """What a selection has been found to ask: the nodes of each field, and the fragments gone through."""
+
+    groups: dict[_Group, list[FieldNode]]
+    visited: set[tuple[str, frozenset[str], Conditions]]
 
 
 class Normaliser:
@@ -61,7 +75,9 @@ class Normaliser:
         return selection
 
     def fieldset(self, type_name: str, text: str) -> Selection:
-        """A field set; values of abstract types also get their `__typename`, which a representation must carry."""
+        """A field set; values of abstract types also get their `__typename`, which a representation must
+        carry.
+        """
         document = parse(text if text.lstrip().startswith("{") else f"{{{text}}}", no_location=True)
         operation = document.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
@@ -75,86 +91,58 @@ class Normaliser:
         fields = tuple(self._typed(each) for each in field.selection.fields)
         if self.supergraph.is_abstract(declared) and all(each.name != TYPENAME for each in fields):
             possible = self.supergraph.possible(declared)
-            fields = (Field(TYPENAME, TYPENAME, "", NO_TYPES, possible, ALWAYS, "String"), *fields)
+            fields = (
+                Field(TYPENAME, TYPENAME, "", NO_TYPES, possible, ALWAYS, "String", declared, ()),
+                *fields,
+            )
         return field.narrowed(Selection(declared, fields))
 
     def selection(self, type_name: str, sets: Sequence[SelectionSetNode]) -> Selection:
         """The merged selection of several selection sets on one declared type."""
-        groups: dict[_Group, list[FieldNode]] = {}
-        visited: set[tuple[str, frozenset[str], Conditions]] = set()
+        found = _Found({}, set())
+        scope = _Scope(type_name, self.supergraph.possible(type_name), ALWAYS)
         for selection_set in sets:
-            self._collect(
-                selection_set.selections,
-                type_name,
-                self.supergraph.possible(type_name),
-                ALWAYS,
-                groups,
-                visited,
-            )
-        return Selection(type_name, tuple(self._field(group, nodes) for group, nodes in groups.items()))
+            self._collect(selection_set, scope, found)
+        return Selection(type_name, tuple(self._field(group, nodes) for group, nodes in found.groups.items()))
 
     def _field(self, group: _Group, nodes: list[FieldNode]) -> Field:
         parent, key, name, arguments, types, when = group
         variables = self._argument_text(nodes[0])[1]
-        if name == TYPENAME:
-            return Field(name, key, "", NO_TYPES, types, when, "String")
-        if name in {"__schema", "__type"}:
-            return Field(name, key, arguments, variables, types, when, "", nodes=tuple(nodes))
+        written = tuple(nodes)
+        if name.startswith("__"):
+            return Field(name, key, arguments, variables, types, when, "String", parent, written)
         table = self.supergraph.field(parent, name)
         assert table is not None, f"{parent}.{name} is not in the supergraph"
         sets = [node.selection_set for node in nodes if node.selection_set]
         selection = self.selection(table.named, sets) if sets else None
-        return Field(name, key, arguments, variables, types, when, table.named, selection)
+        return Field(name, key, arguments, variables, types, when, table.named, parent, written, selection)
 
-    def _collect(
-        self,
-        nodes: Sequence[SelectionNode],
-        parent: str,
-        types: frozenset[str],
-        when: Conditions,
-        groups: dict[_Group, list[FieldNode]],
-        visited: set[tuple[str, frozenset[str], Conditions]],
-    ) -> None:
-        for node in nodes:
-            inner = _conditions(node.directives, when) if node.directives else when
-            if inner is None:
+    def _collect(self, selection_set: SelectionSetNode, scope: _Scope, found: _Found) -> None:
+        for node in selection_set.selections:
+            when = _conditions(node.directives, scope.when) if node.directives else scope.when
+            if when is None:
                 continue
+            self._spend()
             if isinstance(node, FieldNode):
-                self._spend()
                 key = node.alias.value if node.alias else node.name.value
-                group = (parent, key, node.name.value, self._argument_text(node)[0], types, inner)
-                groups.setdefault(group, []).append(node)
+                arguments = self._argument_text(node)[0]
+                group = (scope.parent, key, node.name.value, arguments, scope.types, when)
+                found.groups.setdefault(group, []).append(node)
                 continue
             if isinstance(node, FragmentSpreadNode):
-                mark = (node.name.value, types, inner)
-                if mark in visited:
+                mark = (node.name.value, scope.types, when)
+                if mark in found.visited:
                     continue
-                visited.add(mark)
+                found.visited.add(mark)
                 fragment = self.fragments[node.name.value]
                 target, body = fragment.type_condition.name.value, fragment.selection_set
             else:
                 assert isinstance(node, InlineFragmentNode)
-                target = node.type_condition.name.value if node.type_condition else parent
+                target = node.type_condition.name.value if node.type_condition else scope.parent
                 body = node.selection_set
-            self._spend()
-            self._enter(target, body, parent, types, inner, groups, visited)
-
-    def _enter(
-        self,
-        target: str,
-        body: SelectionSetNode,
-        parent: str,
-        types: frozenset[str],
-        when: Conditions,
-        groups: dict[_Group, list[FieldNode]],
-        visited: set[tuple[str, frozenset[str], Conditions]],
-    ) -> None:
-        if target == parent:
-            self._collect(body.selections, parent, types, when, groups, visited)
-            return
-        narrowed = types & self.supergraph.possible(target)
-        if narrowed or not types:
-            self._collect(body.selections, target, narrowed, when, groups, visited)
+            types = scope.types if target == scope.parent else scope.types & self.supergraph.possible(target)
+            if types or not scope.types:
+                self._collect(body, _Scope(target, types, when), found)
 
     def _spend(self) -> None:
         self.left -= 1

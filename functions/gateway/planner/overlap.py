@@ -1,8 +1,8 @@
 """The validation rule "field selection merging" (GraphQL specification, 5.3.2) in linear time.
 
-graphql-core compares fields in pairs, which a hostile document turns into minutes. Here fields are grouped: by response
-name their shapes must agree; by response name and parent type they must be the same field. Groups of the same selection
-sets are checked once.
+graphql-core compares fields in pairs, which a hostile document turns into minutes. Here fields are grouped:
+by response name their shapes must agree; by response name and parent type they must be the same field.
+Groups of the same selection sets are checked once.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLEnumType,
     GraphQLError,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLScalarType,
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
@@ -29,7 +31,6 @@ from graphql import (
     TypeMetaFieldDef,
     TypeNameMetaFieldDef,
     get_named_type,
-    is_leaf_type,
     print_ast,
 )
 
@@ -89,7 +90,10 @@ class _Check:
                 for other in found[1:]:
                     if other.type is not first.type and _shape(other.type) != shape:
                         self.report(
-                            name, first, other, f'they return conflicting types "{first.type}" and "{other.type}"'
+                            name,
+                            first,
+                            other,
+                            f'they return conflicting types "{first.type}" and "{other.type}"',
                         )
                         return
                 pending.append(_children(found))
@@ -145,7 +149,9 @@ class _Check:
             for node in current.selections:
                 if isinstance(node, FieldNode):
                     key = node.alias.value if node.alias else node.name.value
-                    found.setdefault(key, []).append(_Found(node, parent, self.type_of(parent, node.name.value)))
+                    found.setdefault(key, []).append(
+                        _Found(node, parent, self.type_of(parent, node.name.value))
+                    )
                 elif isinstance(node, InlineFragmentNode):
                     target = node.type_condition.name.value if node.type_condition else parent
                     pending.append((node.selection_set, target))
@@ -157,7 +163,8 @@ class _Check:
 
     def type_of(self, parent: str, name: str) -> GraphQLOutputType | None:
         if name in META_FIELDS:
-            return META_FIELDS[name].type
+            meta: GraphQLOutputType = META_FIELDS[name].type
+            return meta
         owner = self.schema.type_map[parent]
         if isinstance(owner, GraphQLObjectType | GraphQLInterfaceType) and name in owner.fields:
             return owner.fields[name].type
@@ -187,8 +194,7 @@ def _shape(output: GraphQLOutputType | None) -> str:
     while isinstance(inner, GraphQLNonNull | GraphQLList):
         wrapping += "!" if isinstance(inner, GraphQLNonNull) else "["
         inner = inner.of_type
-    named = inner.name if inner is not None and is_leaf_type(inner) else "{}"
-    return wrapping + named
+    return wrapping + (inner.name if isinstance(inner, GraphQLScalarType | GraphQLEnumType) else "{}")
 
 
 def _arguments(node: FieldNode) -> str:

@@ -19,7 +19,6 @@ from gateway.planner.limits import Limits
 from gateway.planner.normalise import Normaliser
 from gateway.planner.representations import Sender, senders_of
 from gateway.planner.selection import Field, Selection
-from gateway.planner.sites import Topology
 from gateway.planner.supergraph import Supergraph
 from gateway.planner.validate import ValidOperation, valid_operation
 from gateway.planner.write import Request, Writer
@@ -30,30 +29,33 @@ DEFAULT_LIMITS = Limits()
 class QueryPlan:
     """The requests that answer one operation, and what the response is to look like.
 
-    Variables play no part in it: `@skip` and `@include` are decided when the plan is executed. Immutable; may be
-    executed by several threads at once.
+    Variables play no part in it: `@skip` and `@include` are decided when the plan is executed. Immutable;
+    may be executed by several threads at once.
     """
 
     def __init__(
         self,
-        supergraph: Supergraph,
         valid: ValidOperation,
         selection: Selection,
         writer: Writer,
         stores: Stores,
         limits: Limits,
     ) -> None:
-        self.supergraph = supergraph
+        self.supergraph = writer.supergraph
         self.operation: OperationDefinitionNode = valid.operation
         self.fragments: dict[str, FragmentDefinitionNode] = valid.fragments
-        self.variable_definitions: tuple[VariableDefinitionNode, ...] = tuple(valid.operation.variable_definitions)
+        self.variable_definitions: tuple[VariableDefinitionNode, ...] = tuple(
+            valid.operation.variable_definitions
+        )
         self.selection = selection
         self.writer = writer
         self.requests: list[Request] = writer.requests
         self.stores = stores
         self.limits = limits
         self.hide_suggestions = not limits.introspection
-        self.conditions = tuple(sorted({each.variable for field in _fields(selection) for each in field.when}))
+        self.conditions = tuple(
+            sorted({each.variable for field in _fields(selection) for each in field.when})
+        )
         self.senders: dict[Fetch, dict[str | None, Sender]] = {
             fetch: senders_of(fetch)
             for request in self.requests
@@ -98,8 +100,9 @@ def plan(
 ) -> QueryPlan:
     """Plan one operation of a document.
 
-    `labels` are the active labels of progressive overrides. Raises `RequestError`, whose `response()` is what to
-    answer: for syntax and validation errors, limits exceeded, and operations the subgraphs cannot answer together.
+    `labels` are the active labels of progressive overrides. Raises `RequestError`, whose `response()` is
+    what to answer: for syntax and validation errors, limits exceeded, and operations the subgraphs cannot
+    answer together.
     """
     valid = valid_operation(supergraph.api, document, operation_name, limits)
     kind = valid.operation.operation.value
@@ -115,7 +118,7 @@ def plan(
     name = valid.operation.name.value if valid.operation.name else None
     writer = Writer(supergraph, definitions, name)
     writer.write(builder.fetches)
-    return QueryPlan(supergraph, valid, selection, writer, builder.stores, limits)
+    return QueryPlan(valid, selection, writer, builder.stores, limits)
 
 
 def _fields(selection: Selection) -> Iterator[Field]:
@@ -129,7 +132,8 @@ CacheKey = tuple[str, str, str, frozenset[str], Limits]
 
 
 class PlanCache:
-    """The plans used last, by document, operation name, supergraph, labels and limits. Safe to share between threads.
+    """The plans used last, by document, operation name, supergraph, labels and limits. Safe to share between
+    threads.
 
     Documents that cannot be planned are not remembered: whoever sends them pays for each try.
     """

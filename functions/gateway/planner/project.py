@@ -1,4 +1,6 @@
-"""Projects the merged answers onto what the client asked for: its keys in its order, its errors at its paths."""
+"""Projects the merged answers onto what the client asked for: its keys in its order, its errors at its
+paths.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ Names = tuple[str, ...]
 
 
 class Entry(NamedTuple):
-    """One key of a response object: where its value is, whether it must not be null, the Python type that needs no
-    further check, and how to complete any other value."""
+    """One key of a response object: where its value is, whether it must not be null, the Python type that
+    needs no further check, and how to complete any other value.
+    """
 
     key: str
     store: str
@@ -41,8 +44,9 @@ def project(
     truth: Mapping[str, bool],
     variables: Mapping[str, Any],
 ) -> Response:
-    """The response: `data`, `errors` if there are any, and in `extensions.valueCompletion` the values a subgraph sent
-    that are none of the API's, which became null."""
+    """The response: `data`, `errors` if there are any, and in `extensions.valueCompletion` the values a
+    subgraph sent that are none of the API's, which became null.
+    """
     projection = _projection(plan, truth)
     if projection.introspected:
         answered = introspect(plan, projection.introspected, variables)
@@ -75,8 +79,9 @@ def _projection(plan: QueryPlan, truth: Mapping[str, bool]) -> Projection:
 
 
 class Projection:
-    """How one plan's responses look under one set of conditions. What an object of a type looks like is worked out
-    when the first such object comes by."""
+    """How one plan's responses look under one set of conditions. What an object of a type looks like is
+    worked out when the first such object comes by.
+    """
 
     def __init__(self, plan: QueryPlan, truth: Mapping[str, bool]) -> None:
         self.supergraph = plan.supergraph
@@ -85,7 +90,7 @@ class Projection:
         self.truth = truth
         self.selection = plan.selection
         self.introspected = tuple(
-            field for field in plan.selection.fields if field.nodes and self.wanted(field)
+            field for field in plan.selection.fields if field.introspects and self.wanted(field)
         )
         self.entries: dict[tuple[tuple[Selection, ...], str | None], tuple[Entry, ...]] = {}
 
@@ -94,7 +99,12 @@ class Projection:
         return all(self.truth[variable] is wanted for variable, wanted in field.when)
 
     def object(
-        self, value: Object, way: Way, reports: Reports, selections: tuple[Selection, ...], typename: str | None
+        self,
+        value: Object,
+        way: Way,
+        reports: Reports,
+        selections: tuple[Selection, ...],
+        typename: str | None,
     ) -> Object | None:
         """The object as the client asked for it, or None when a value it must have is null."""
         entries = self.entries.get((selections, typename))
@@ -132,18 +142,19 @@ class Projection:
         name = f"{owner}.{field.name}"
         if field.name == TYPENAME:
             return Entry(key, TYPENAME, True, None, _typename(typename), name)
-        if field.nodes:
+        if field.introspects:
             return Entry(key, INTROSPECTED + key, False, dict, _as_is, name)
-        output: GraphQLOutputType = self.api.type_map[owner].fields[field.name].type  # type: ignore[attr-defined]
+        declared: Any = self.api.type_map[owner]
+        output: GraphQLOutputType = declared.fields[field.name].type
         named = get_named_type(output)
         if is_leaf_type(named):
             inner = leaf_completer(named)
         else:
             below = tuple(each.selection for each in fields if each.selection is not None)
             inner = self.object_completer(named, below)
-        required = isinstance(output, GraphQLNonNull)
-        bare = output.of_type if required else output
+        bare = output.of_type if isinstance(output, GraphQLNonNull) else output
         exact = exact_type(named) if bare is named else None
+        required = bare is not output
         return Entry(key, self.stores.of(field), required, exact, completer(output, inner, name), name)
 
     def object_completer(self, named: Any, selections: tuple[Selection, ...]) -> Completer:
@@ -174,7 +185,9 @@ class Projection:
         return complete_abstract
 
     def error(self, fault: Fault) -> dict[str, Any]:
-        """An error as the client gets it: its path in the client's keys, as far as the client asked for it."""
+        """An error as the client gets it: its path in the client's keys, as far as the client asked for
+        it.
+        """
         error: dict[str, Any] = {"message": fault.message}
         if fault.path:
             path = self.client_path(fault.path)
@@ -195,7 +208,7 @@ class Projection:
                 field
                 for selection in selections
                 for field in selection.fields
-                if not field.nodes and self.wanted(field) and self.stores.of(field) == element
+                if not field.introspects and self.wanted(field) and self.stores.of(field) == element
             ]
             if not fields:
                 break

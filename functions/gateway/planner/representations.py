@@ -34,8 +34,9 @@ class Sender(NamedTuple):
     fields: Templates
 
     def represent(self, source: Mapping[str, Any]) -> Object | None:
-        """The representation, or None for an object that cannot be looked up: its key is null, or something that
-        must be sent was not fetched."""
+        """The representation, or None for an object that cannot be looked up: its key is null, or
+        something that must be sent was not fetched.
+        """
         sent = _pick(source, self.fields)
         if sent is MISSING or all(sent[key] is None for key in self.keys):
             return None
@@ -46,7 +47,9 @@ Senders = Callable[[Object], Sender | None]
 
 
 def senders_of(fetch: Fetch) -> dict[str | None, Sender]:
-    """The senders of a fetch by the `__typename` of the object (None: for objects whose type is not known)."""
+    """The senders of a fetch by the `__typename` of the object (None: for objects whose type is not
+    known).
+    """
     made: dict[int, Sender] = {}
     found: dict[str | None, Sender] = {}
     for name, representation in fetch.representations.items():

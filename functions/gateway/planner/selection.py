@@ -1,7 +1,8 @@
 """Normalised selections: what an operation or a field set asks for, with every fragment resolved.
 
 A selection is a flat list of fields. A field says for which object types it was asked (`types`), so
-`... on Book { title }` becomes the field `title` for `{"Book"}`, whatever interfaces and unions stood between.
+`... on Book { title }` becomes the field `title` for `{"Book"}`, whatever interfaces and unions stood
+between.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ TYPENAME = "__typename"
 class Field:
     """One field of a selection.
 
-    `key` is the response key the client asked for, `arguments` their text in a canonical order with its brackets,
-    `types` the object types of the supergraph it applies to, `when` the conditions it stands under within its own
-    selection, `named` the innermost name of its type.
+    `key` is the response key the client asked for, `arguments` their text in a canonical order with its
+    brackets, `types` the object types of the supergraph it applies to, `when` the conditions it stands
+    under within its own selection, `named` the innermost name of its type, `parent` the type it was asked
+    of, `nodes` where it was written.
     """
 
     name: str
@@ -42,9 +44,10 @@ class Field:
     types: frozenset[str]
     when: Conditions
     named: str
+    parent: str
+    nodes: tuple[FieldNode, ...]
     selection: Selection | None = None
     distinct: bool = False  # mutation root fields run once for each time they are written
-    nodes: tuple[FieldNode, ...] = ()  # only for __schema and __type, which are answered from the API schema
 
     def narrowed(self, selection: Selection) -> Field:
         """The same field with a part of its selection."""
@@ -56,10 +59,16 @@ class Field:
             self.types,
             self.when,
             self.named,
+            self.parent,
+            self.nodes,
             selection,
             self.distinct,
-            self.nodes,
         )
+
+    @property
+    def introspects(self) -> bool:
+        """`__schema` and `__type` are answered from the API schema, not from subgraphs."""
+        return self.name in {"__schema", "__type"}
 
 
 @dataclass(slots=True, eq=False)

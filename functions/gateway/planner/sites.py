@@ -1,7 +1,7 @@
 """Where an object can be asked for a field.
 
-A site is one subgraph's view of an object: under its own type, or under an interface's name where the subgraph has
-that interface as an interface object. The planner moves an object from site to site by keys.
+A site is one subgraph's view of an object: under its own type, or under an interface's name where the
+subgraph has that interface as an interface object. The planner moves an object from site to site by keys.
 """
 
 from __future__ import annotations
@@ -25,13 +25,41 @@ class Site(NamedTuple):
 
 
 class Option(NamedTuple):
-    """One way to resolve a field: the site, the field's type there, what must be sent along (`@requires`), and what
-    the subgraph can resolve below it although it is external elsewhere (`@provides`)."""
+    """One way to resolve a field: the site, the field's type there, what must be sent along (`@requires`),
+    and what the subgraph can resolve below it although it is external elsewhere (`@provides`).
+    """
 
     site: Site
     named: str
     requires: Selection | None
     provided: Provided
+
+
+class Value(NamedTuple):
+    """A value as one subgraph returns it: its declared type there, and what is provided below it."""
+
+    type: str
+    graph: str
+    provided: Provided = ()
+
+
+class Stand(NamedTuple):
+    """How far an object of type `owner` has come: the site where it was fetched (None for root types), the
+    sites it has been taken to, and what is provided at the first.
+    """
+
+    owner: str
+    here: Site | None
+    reached: frozenset[Site]
+    provided: Provided = ()
+
+
+class Choice(NamedTuple):
+    """A field, or a part of its selection, and the option that resolves it."""
+
+    field: Field
+    option: Option
+    selection: Selection | None
 
 
 class Hop(NamedTuple):
@@ -49,12 +77,14 @@ class Topology:
         self.supergraph = supergraph
         self.labels = labels
         self.root_types = frozenset(supergraph.roots.values())
-        self.reached: dict[tuple[str, frozenset[Site], Site | None], dict[Site, Hop]] = {}
+        self.hops: dict[Stand, dict[Site, Hop]] = {}
         self._homes: dict[str, tuple[Site, ...]] = {}
         self._options: dict[tuple[str, str], tuple[Option, ...]] = {}
 
     def homes(self, owner: str) -> tuple[Site, ...]:
-        """The sites where an object of type `owner` lives; `owner` may be an interface whose objects are unknown."""
+        """The sites where an object of type `owner` lives; `owner` may be an interface whose objects are
+        unknown.
+        """
         known = self._homes.get(owner)
         if known is None:
             known = self._homes[owner] = self._find_homes(owner)
@@ -77,7 +107,9 @@ class Topology:
         if known is None:
             found = ((site, self.said(site, name)) for site in self.homes(owner))
             known = self._options[key] = tuple(
-                self.option(site, said) for site, said in found if said is not None and self.resolves(site, said, name)
+                self.option(site, said)
+                for site, said in found
+                if said is not None and self.resolves(site, said, name)
             )
         return known
 
@@ -112,7 +144,9 @@ class Topology:
         if said.external:
             return False
         if said.label:
-            return (said.label in self.labels) is (said.override is not None or not self._overriding(site, name))
+            return (said.label in self.labels) is (
+                said.override is not None or not self._overriding(site, name)
+            )
         overriding = self._overriding(site, name)
         if overriding is None:
             return not said.overridden

@@ -8,6 +8,7 @@ from functools import cached_property
 from graphql import DocumentNode, GraphQLSchema, OperationType, SchemaDefinitionNode, parse
 
 from gateway.planner.api import api_schema
+from gateway.planner.cost import Weights
 from gateway.planner.joins import FieldTable, Key, Subgraph, TypeTable, read_graphs, read_types
 from gateway.planner.normalise import Normaliser
 from gateway.planner.selection import NO_TYPES, Selection
@@ -15,7 +16,8 @@ from gateway.planner.sites import Topology
 
 
 class Supergraph:
-    """What `@theguild/federation-composition` (or Apollo's `rover supergraph compose`) wrote, ready for planning.
+    """What `@theguild/federation-composition` (or Apollo's `rover supergraph compose`) wrote, ready for
+    planning.
 
     Immutable after `parse`; the answers to look-ups are remembered, and may be shared between threads.
     """
@@ -43,6 +45,11 @@ class Supergraph:
     def api(self) -> GraphQLSchema:
         """The schema clients see."""
         return api_schema(self.document)
+
+    @cached_property
+    def weights(self) -> Weights:
+        """What the cost directives say."""
+        return Weights.read(self.document)
 
     @cached_property
     def labels(self) -> frozenset[str]:
@@ -79,7 +86,8 @@ class Supergraph:
     def possible_in(self, type_name: str, graph: str) -> frozenset[str]:
         """The types a value declared as `type_name` in one subgraph may have there.
 
-        Interface objects are among them under the interface's name: the subgraph cannot tell what they really are.
+        Interface objects are among them under the interface's name: the subgraph cannot tell what they
+        really are.
         """
         key = (type_name, graph)
         known = self._possible_in.get(key)
@@ -104,8 +112,9 @@ class Supergraph:
         )
 
     def is_opaque(self, type_name: str, graph: str) -> bool:
-        """Whether the subgraph cannot name the object type behind a value of this type: an interface object, or an
-        interface no object of the subgraph implements."""
+        """Whether the subgraph cannot name the object type behind a value of this type: an interface
+        object, or an interface no object of the subgraph implements.
+        """
         table = self.types.get(type_name)
         if table is None or table.kind != "interface":
             return False

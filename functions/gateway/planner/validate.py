@@ -31,7 +31,9 @@ class ValidOperation(NamedTuple):
     fragments: dict[str, FragmentDefinitionNode]
 
 
-def valid_operation(schema: GraphQLSchema, text: str, operation_name: str | None, limits: Limits) -> ValidOperation:
+def valid_operation(
+    schema: GraphQLSchema, text: str, operation_name: str | None, limits: Limits
+) -> ValidOperation:
     """Parse, hold to the limits, validate, and pick the operation. Raises `RequestError`.
 
     Source: GraphQL specification, sections 5 and 6.1.
@@ -45,7 +47,9 @@ def valid_operation(schema: GraphQLSchema, text: str, operation_name: str | None
     if errors:
         raise RequestError.graphql(errors, "GRAPHQL_VALIDATION_FAILED")
     operation = _pick(document, operation_name)
-    fragments = {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+    fragments = {
+        each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
+    }
     return ValidOperation(document, operation, fragments)
 
 
@@ -60,6 +64,7 @@ def _pick(document: DocumentNode, operation_name: str | None) -> OperationDefini
         raise RequestError.of("The document has no operation.", "OPERATION_RESOLUTION_FAILURE")
     if len(operations) > 1:
         raise RequestError.of(
-            "Must provide operation name if query contains multiple operations.", "OPERATION_RESOLUTION_FAILURE"
+            "Must provide operation name if query contains multiple operations.",
+            "OPERATION_RESOLUTION_FAILURE",
         )
     return operations[0]

@@ -19,12 +19,18 @@ MAX_ERRORS = 20
 
 
 def coerce_variables(plan: QueryPlan, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables' values. Raises `RequestError` with an error for each value that does not fit its type."""
+    """The variables' values. Raises `RequestError` with an error for each value that does not fit its
+    type.
+    """
     definitions = plan.variable_definitions
     if not definitions:
         return {}
     values = get_variable_values(
-        plan.supergraph.api, definitions, dict(given), max_errors=MAX_ERRORS, hide_suggestions=plan.hide_suggestions
+        plan.supergraph.api,
+        definitions,
+        dict(given),
+        max_errors=MAX_ERRORS,
+        hide_suggestions=plan.hide_suggestions,
     )
     if isinstance(values, list):
         raise RequestError.graphql(values, "BAD_USER_INPUT")
@@ -32,13 +38,16 @@ def coerce_variables(plan: QueryPlan, given: Mapping[str, Any]) -> dict[str, Any
 
 
 def truth_of(plan: QueryPlan, values: Mapping[str, Any]) -> dict[str, bool]:
-    """The values of the variables that `@skip` and `@include` name. Raises `RequestError` when one is null."""
+    """The values of the variables that `@skip` and `@include` name. Raises `RequestError` when one is
+    null.
+    """
     truth: dict[str, bool] = {}
     for name in plan.conditions:
         value = values.get(name)
         if value is None:
             raise RequestError.of(
-                f"Variable '${name}' decides whether fields are included and must not be null.", "BAD_USER_INPUT"
+                f"Variable '${name}' decides whether fields are included and must not be null.",
+                "BAD_USER_INPUT",
             )
         truth[name] = bool(value)
     return truth

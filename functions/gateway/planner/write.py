@@ -1,7 +1,7 @@
 """Writes the GraphQL documents of a plan's requests.
 
-Fetches of the same subgraph and step become one request: entities of several places are asked for in one document
-under aliases of `_entities`, and places that ask for the same share a call.
+Fetches of the same subgraph and step become one request: entities of several places are asked for in one
+document under aliases of `_entities`, and places that ask for the same share a call.
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from gateway.planner.joins import Subgraph
 from gateway.planner.selection import ALWAYS, TYPENAME, Conditions
 from gateway.planner.supergraph import Supergraph
 
-FILLER = "empty__"  # asked of interface objects of which nothing else is asked: their __typename must not be told
+FILLER = (
+    "empty__"  # asked of interface objects of which nothing else is asked: their __typename must not be told
+)
 
 Renames = dict[str, Any]  # response key -> (entry, Renames of its value)
 
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Call:
-    """One root of a request: the response key of its `_entities` and the variable with its representations (both
-    None for an ordinary operation), and the fetches it serves."""
+    """One root of a request: the response key of its `_entities` and the variable with its representations
+    (both None for an ordinary operation), and the fetches it serves.
+    """
 
     key: str | None
     variable: str | None
@@ -46,8 +49,9 @@ class Call:
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Request:
-    """One request to one subgraph. `after` are the numbers of the requests it waits for; `when` the conditions of
-    which one must hold (None: always needed)."""
+    """One request to one subgraph. `after` are the numbers of the requests it waits for; `when` the
+    conditions of which one must hold (None: always needed).
+    """
 
     number: int
     subgraph: Subgraph
@@ -96,7 +100,9 @@ class Writer:
         name = self._name(fetches[0].graph, number)
         text = self.document(kind, name, calls)
         earlier = {self.of_fetch[each] for fetch in fetches for each in fetch.after}
-        earlier |= {each.number for each in self.requests if each.calls[0].fetches[0].stage < fetches[0].stage}
+        earlier |= {
+            each.number for each in self.requests if each.calls[0].fetches[0].stage < fetches[0].stage
+        }
         self.of_fetch.update((fetch, number) for fetch in fetches)
         self.requests.append(
             Request(
@@ -118,13 +124,13 @@ class Writer:
         used = {each for call in calls for each in call.variables}
         declared += [_declare(self.definitions[each]) for each in sorted(used)]
         signature = f"({','.join(declared)})" if declared else ""
-        body = calls[0].text if calls[0].key is None else "{" + " ".join(call.selection for call in calls) + "}"
+        body = (
+            calls[0].text if calls[0].key is None else "{" + " ".join(call.selection for call in calls) + "}"
+        )
         prefix = f"{kind} {name}" if name else kind
         return body if prefix == "query" and not signature else f"{prefix}{signature}{body}"
 
-    def _calls(
-        self, written: list[tuple[Fetch, str, Renames, set[str]]], used: set[str]
-    ) -> tuple[Call, ...]:
+    def _calls(self, written: list[tuple[Fetch, str, Renames, set[str]]], used: set[str]) -> tuple[Call, ...]:
         shared: dict[str, tuple[list[Fetch], Renames, set[str]]] = {}
         for fetch, text, renames, names in written:
             shared.setdefault(text, ([], renames, names))[0].append(fetch)
@@ -149,8 +155,9 @@ class Writer:
         return _print(fetch.part, used), renames, used
 
     def _settle(self, parts: Iterable[Part], graph: str) -> Renames:
-        """Give aliases to fields that share an entry but not a shape (GraphQL, SameResponseShape), and say how to
-        rename them in the response."""
+        """Give aliases to fields that share an entry but not a shape (GraphQL, SameResponseShape), and say
+        how to rename them in the response.
+        """
         leaves: dict[str, list[tuple[Leaf, str]]] = {}
         for part in parts:
             for each in part.group():
@@ -201,9 +208,11 @@ def _declare(definition: VariableDefinitionNode) -> str:
 
 def _print(part: Part, used: set[str]) -> str:
     texts = [_print_leaf(leaf, used) for leaf in part.fields.values()]
-    for branch in part.branches.values():
-        if branch.fields or branch.branches:
-            texts.append(f"...on {branch.type}{_print(branch, used)}")
+    texts += [
+        f"...on {branch.type}{_print(branch, used)}"
+        for branch in part.branches.values()
+        if branch.fields or branch.branches
+    ]
     if not texts:
         texts.append(f"{FILLER}:{TYPENAME}" if part.opaque else TYPENAME)
     return "{" + " ".join(texts) + "}"

@@ -51,7 +51,7 @@ class QueryMaker:
         arguments = [
             f"{key}: {self.value(argument.type)}"
             for key, argument in field.args.items()
-            if isinstance(argument.type, GraphQLNonNull) and argument.default_value is not None
+            if (isinstance(argument.type, GraphQLNonNull) and argument.default_value is not None)
             or self.random.random() < 0.5
             or isinstance(argument.type, GraphQLNonNull)
         ]

@@ -34,14 +34,18 @@ from graphql import (
 from gateway.planner.supergraph import Supergraph
 from tests.unit.planner.simulator.world import Thing, World
 
-EXTENSIONS = {
+EXTENSIONS = (ObjectTypeExtensionNode, InterfaceTypeExtensionNode)
+DEFINITIONS: dict[type, Any] = {
+    ObjectTypeDefinitionNode: ObjectTypeDefinitionNode,
     ObjectTypeExtensionNode: ObjectTypeDefinitionNode,
+    InterfaceTypeDefinitionNode: InterfaceTypeDefinitionNode,
     InterfaceTypeExtensionNode: InterfaceTypeDefinitionNode,
 }
 
 
 class View:
-    """A thing as one subgraph sees it in one request: with what came in its representation and what is provided."""
+    """A thing as one subgraph sees it in one request: with what came in its representation and what is
+    provided."""
 
     def __init__(self, thing: Thing, given: dict[str, Any], provided: SelectionSetNode | None) -> None:
         self.thing = thing
@@ -93,21 +97,18 @@ class SimulatedSubgraph:
         for node in document.definitions:
             if isinstance(node, SchemaDefinitionNode | SchemaExtensionNode):
                 continue
-            if isinstance(node, (*EXTENSIONS, *EXTENSIONS.values())):
-                self._read(node)
-                known = merged.get(node.name.value)
-                if known is None:
-                    merged[node.name.value] = EXTENSIONS.get(type(node), type(node))(
-                        name=node.name,
-                        interfaces=tuple(node.interfaces or ()),
-                        fields=tuple(node.fields or ()),
-                        directives=(),
-                    )
-                else:
-                    known.fields += tuple(node.fields or ())
-                    known.interfaces += tuple(node.interfaces or ())
-            else:
+            kind = DEFINITIONS.get(type(node))
+            if kind is None:
                 others.append(node)
+                continue
+            definition: Any = node
+            self._read(definition)
+            known = merged.setdefault(
+                definition.name.value,
+                kind(name=definition.name, interfaces=(), fields=(), directives=()),
+            )
+            known.fields += tuple(definition.fields or ())
+            known.interfaces += tuple(definition.interfaces or ())
         entities = [name for name in self.keys if isinstance(merged[name], ObjectTypeDefinitionNode)]
         extra = "scalar _Any type _Service { sdl: String } type Query { _service: _Service }"
         if entities:
@@ -126,7 +127,7 @@ class SimulatedSubgraph:
 
     def _read(self, node: Any) -> None:
         type_name = node.name.value
-        extension = type(node) in EXTENSIONS
+        extension = isinstance(node, EXTENSIONS)
         whole_external = False
         for directive in node.directives or ():
             name = directive.name.value.removeprefix("federation__")
@@ -171,7 +172,9 @@ class SimulatedSubgraph:
         elif info.field_name in source.given and not arguments:
             return self._view(source.thing.tell(info.field_name, {}), source.given[info.field_name], inner)
         elif rules.overridden:
-            raise GraphQLError(f"{info.parent_type}.{info.field_name} is overridden and must not be asked of {self.name}")
+            raise GraphQLError(
+                f"{info.parent_type}.{info.field_name} is overridden and must not be asked of {self.name}"
+            )
         elif rules.external and not provided:
             raise GraphQLError(f"{info.parent_type}.{info.field_name} is external in {self.name}")
         value = source.thing.tell(info.field_name, arguments)
@@ -179,7 +182,10 @@ class SimulatedSubgraph:
 
     def _view(self, value: Any, given: Any, provided: SelectionSetNode | None) -> Any:
         if isinstance(value, list):
-            return [self._view(each, given[index] if given else None, provided) for index, each in enumerate(value)]
+            return [
+                self._view(each, given[index] if given else None, provided)
+                for index, each in enumerate(value)
+            ]
         if isinstance(value, Thing):
             return View(value, given if isinstance(given, dict) else {}, provided)
         return value
@@ -214,7 +220,8 @@ class SimulatedSubgraph:
 
 
 def _written(info: GraphQLResolveInfo, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without defaults: whether a subgraph or the API schema has them makes no difference here."""
+    """The arguments without defaults: whether a subgraph or the API schema has them makes no difference
+    here."""
     written = {each.name.value for each in info.field_nodes[0].arguments}
     return {name: value for name, value in arguments.items() if name in written}
 
@@ -303,7 +310,9 @@ def _below(value: Any, wanted: SelectionSetNode | None) -> Any:
 
 def _agrees(sent: Any, expected: Any) -> bool:
     if isinstance(expected, dict):
-        return isinstance(sent, dict) and all(_agrees(sent.get(key, "nothing"), each) for key, each in expected.items())
+        return isinstance(sent, dict) and all(
+            _agrees(sent.get(key, "nothing"), each) for key, each in expected.items()
+        )
     if isinstance(expected, list):
         return isinstance(sent, list) and len(sent) == len(expected) and all(map(_agrees, sent, expected))
     return bool(sent == expected)
@@ -314,12 +323,16 @@ def overridden_fields(sdls: dict[str, str]) -> dict[str, set[tuple[str, str]]]:
     found: dict[str, set[tuple[str, str]]] = {name: set() for name in sdls}
     for sdl in sdls.values():
         for node in parse(sdl).definitions:
+            owner: str = getattr(getattr(node, "name", None), "value", "")
             for field in getattr(node, "fields", None) or ():
                 for directive in field.directives or ():
                     if directive.name.value.removeprefix("federation__") == "override":
-                        said = {each.name.value: value_from_ast_untyped(each.value) for each in directive.arguments}
+                        said = {
+                            each.name.value: value_from_ast_untyped(each.value)
+                            for each in directive.arguments
+                        }
                         if "label" not in said and said["from"] in found:
-                            found[said["from"]].add((node.name.value, field.name.value))  # type: ignore[union-attr]
+                            found[said["from"]].add((owner, field.name.value))
     return found
 
 

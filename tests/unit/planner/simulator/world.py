@@ -1,4 +1,5 @@
-"""The world that simulated subgraphs tell of: objects with facts, and plausible values for facts nobody stated.
+"""The world that simulated subgraphs tell of: objects with facts, and plausible values for facts nobody
+stated.
 
 Every subgraph tells of the same world, so what a gateway answers can be compared with what the world is.
 """
@@ -64,7 +65,9 @@ class World:
         return thing
 
     def find(self, possible: frozenset[str], given: dict[str, Any]) -> Thing | None:
-        return next((each for each in list(self.things) if each.type in possible and each.matches(given)), None)
+        return next(
+            (each for each in list(self.things) if each.type in possible and each.matches(given)), None
+        )
 
     def imagine(self, owner: Thing, key: str, type_text: str) -> Any:
         """A value nobody stated, the same each time."""
@@ -90,7 +93,7 @@ class World:
         }.get(bare, f"{bare}-{seed}")
 
     def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing:
-        field = key.split("{")[0].split("/")[0]
+        field = key.split("{", maxsplit=1)[0].split("/", maxsplit=1)[0]
         possible = sorted(self.allowed.get(f"{owner.type}.{field}", self.supergraph.possible(type_name)))
         chosen = possible[seed % len(possible)] if possible else type_name
         known = [thing for thing in self.things if thing.type == chosen]
