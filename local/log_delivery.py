@@ -22,6 +22,7 @@ BATCH_EVENTS = 500
 # AWS gathers log events for seconds; a laptop wants to see its metrics at once, yet not a call for each line.
 GATHER_SECONDS = 0.25
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+HAS_MEMBER = re.compile(r"\{\s*\$\.(\w+)\s*=\s*\*\s*\}")
 TERM = re.compile(r'"([^"]+)"|(\S+)')
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,23 @@ class LogEvent:
 def matches(pattern: str | None, message: str) -> bool:
     """Whether the message has all terms of the filter pattern, bare or in double quotes.
 
-    Patterns over JSON or columns, which start with a brace or a bracket, let every message pass.
+    Of the patterns over JSON only `{ $.member = * }` is understood, "has the member"; other ones, and those
+    over columns, let every message pass.
     """
+    if pattern and (has := HAS_MEMBER.fullmatch(pattern.strip())):
+        return _has_member(message, has[1])
     if not pattern or pattern.lstrip()[:1] in {"{", "["}:
         return True
     return all((quoted or bare) in message for quoted, bare in TERM.findall(pattern))
+
+
+def _has_member(message: str, name: str) -> bool:
+    if not message.lstrip().startswith("{"):
+        return False
+    try:
+        return name in json.loads(message)
+    except ValueError:
+        return False
 
 
 def envelope(group: str, stream: str, subscription: str, events: Sequence[LogEvent]) -> dict[str, Any]:

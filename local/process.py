@@ -84,6 +84,7 @@ class Daemon:
                 start_new_session=True,
                 **(account or {}),
             )
+        _reap()
         _children[child.pid] = child
         notes = dict(notes or {})
         started = psutil.Process(child.pid).create_time()
@@ -134,6 +135,12 @@ class Daemon:
         except psutil.NoSuchProcess:
             return None
         return process if alive else None
+
+
+def _reap() -> None:
+    for pid, child in list(_children.items()):
+        if child.poll() is not None:
+            del _children[pid]
 
 
 def _end(processes: Sequence[psutil.Process], patience: float) -> None:
