@@ -12,4 +12,39 @@ class CodeTaken(Conflict):
     code, title = "code_taken", "The code is taken"
 
 
-means("customers_tenant_id_code_key", lambda: CodeTaken("Another customer, perhaps an archived one, has it."))
+class Archived(Conflict):
+    """An archived record is restored before it is changed."""
+
+    code, title = "archived", "It is archived"
+
+
+class Merged(Conflict):
+    """The record lives on in another one, for good."""
+
+    code, title = "merged", "It was merged into another one"
+
+
+class InUse(Conflict):
+    """Other records build on what would change."""
+
+    code, title = "in_use", "Other records depend on it"
+
+
+class Cycle(Conflict):
+    """A tree has no cycles."""
+
+    code, title = "cycle", "An account cannot be below itself"
+
+
+for _one, _many in (
+    ("customer", "customers"),
+    ("vendor", "vendors"),
+    ("product", "products"),
+    ("account", "accounts"),
+):
+    means(
+        f"{_many}_tenant_id_code_key",
+        lambda one=_one: CodeTaken(f"Another {one}, perhaps an archived one, has it."),  # type: ignore[misc]
+    )
+means("products_tenant_id_sku_key", lambda: CodeTaken("Another product has the SKU."))
+means("products_tenant_id_barcode_key", lambda: CodeTaken("Another product has the barcode."))

@@ -1,52 +1,72 @@
-"""What master data says has happened: the whole record as it is now, and its version."""
+"""What master data says has happened: the whole record as it is now, its version among it."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from common.events import event
-from masterdata.types import Address, Contact
+from masterdata.types import Kept
+
+R = TypeVar("R", bound=Kept)
+
+HAPPENINGS = {
+    "created": "The {one} was created.",
+    "updated": "The {one} was changed.",
+    "archived": "The {one} was archived.",
+    "restored": "The {one} was archived and is restored.",
+    "merged": "The {one} was merged into another one, which stands in its place.",
+}
 
 
-class CustomerEvent(msgspec.Struct, frozen=True):
-    """A customer's state after the event."""
+@dataclass(frozen=True)
+class Lifecycle(Generic[R]):
+    """The five events of an entity, ``masterdata.customer.created`` and so on: structs like its record."""
 
-    id: UUID
-    code: str
-    name: str
-    tax_id: str | None
-    addresses: list[Address]
-    contacts: list[Contact]
-    currency: str | None
-    payment_terms_days: int | None
-    credit_limit: Decimal | None
-    attributes: dict[str, Any]
-    version: int
-    updated_at: datetime
-    updated_by: str
-    archived_at: datetime | None
+    created: type[R]
+    updated: type[R]
+    archived: type[R]
+    restored: type[R]
+    merged: type[R]
 
     @classmethod
-    def of(cls, record: Any) -> Self:
-        """The event that tells a record as it is now."""
-        return cls(**{name: getattr(record, name) for name in cls.__struct_fields__})
+    def of(cls, one: str, record: type[R]) -> Lifecycle[R]:
+        """Declare the events of an entity."""
+        return cls(**{happened: _declare(one, happened, record) for happened in HAPPENINGS})
 
 
-@event("masterdata.customer.created")
-class CustomerCreated(CustomerEvent, frozen=True):
-    """A customer was created."""
+def _declare(one: str, happened: str, record: type[Any]) -> Any:
+    struct = msgspec.defstruct(
+        one.capitalize() + happened.capitalize(),
+        [],
+        bases=(record,),
+        namespace={"__doc__": HAPPENINGS[happened].format(one=one)},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
+    return event(f"masterdata.{one}.{happened}")(struct)
 
 
-@event("masterdata.customer.updated")
-class CustomerUpdated(CustomerEvent, frozen=True):
-    """A customer was changed."""
+def telling(struct: type[R], record: R) -> R:
+    """The event that tells a record as it is now."""
+    return struct(**{name: getattr(record, name) for name in struct.__struct_fields__})
 
 
-@event("masterdata.customer.archived")
-class CustomerArchived(CustomerEvent, frozen=True):
-    """A customer was archived."""
+@event("masterdata.import.completed")
+class ImportCompleted(msgspec.Struct, frozen=True):
+    """An import has ended: what became of its rows."""
+
+    id: UUID
+    entity: str
+    status: Literal["completed", "failed"]
+    dry_run: bool
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    failure: str | None

@@ -1,4 +1,4 @@
-"""The common life of master records: made, read, listed, changed with optimistic concurrency, archived."""
+"""The life of records: made, read, changed with optimistic concurrency, archived, restored."""
 
 from __future__ import annotations
 
@@ -11,34 +11,191 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Table, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, cast, func, null, select, update
 
-from common.errors import Conflict, Invalid, NotFound
+from common.errors import Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
-from common.paging import Page, Paging, keyset, page
 from common.work import Work
-from masterdata import metrics
+from masterdata import metrics, patching
+from masterdata.cache import RecordCache
+from masterdata.entity import Entity
+from masterdata.errors import Archived, Merged
+from masterdata.events import telling
+from masterdata.tables import event_store
+from masterdata.types import Kept, New
 
-New = TypeVar("New", bound=msgspec.Struct)
-Record = TypeVar("Record", bound=msgspec.Struct)
+N = TypeVar("N", bound=New)
+R = TypeVar("R", bound=Kept)
 
 
-class Records(Generic[New, Record]):
-    """The records of one entity: rows of a table, told as a struct."""
+class Records(Generic[N, R]):
+    """The records of one entity: rows of a table, told as a struct.
 
-    def __init__(self, entity: str, table: Table, new: type[New], record: type[Record]) -> None:
+    The database tells a row as JSON, which is read straight into the struct: one value to fetch instead of
+    one for each column.
+    """
+
+    def __init__(self, entity: Entity[N, R]) -> None:
         self.entity = entity
-        self._table = table
-        self._own = [field for field in new.__struct_fields__ if field in table.c]
-        self._columns = [str(column.name) for column in table.columns]
-        self._record = record
+        self._cache: RecordCache[R] = RecordCache()
+        table = entity.table
+        self.body: ColumnElement[str] = cast(
+            func.json_build_object(*(part for name in entity.told for part in (name, table.c[name]))), Text
+        )
+        here = (table.c.tenant_id == bindparam("tenant"), table.c.id == bindparam("identifier"))
+        self._read = select(
+            table.c.version,
+            case((table.c.version == bindparam("known"), null()), else_=self.body).label("body"),
+        ).where(*here)
+        self._insert = table.insert().returning(self.body)
 
-    def insert(self, work: Work, new: New) -> Record:
-        """Create a record at version 1."""
+    def create(self, work: Work, new: N) -> R:
+        """Create a record at version 1, and say so."""
+        entity = self.entity
+        new = entity.rules.check(new)
+        with timed(entity.one, "create"):
+            entity.rules.before_write(work, None, new)
+            row = self.row(new) | self.birth(work)
+            record = self.told(work.execute(self._insert, row).scalar_one())
+        work.emit(telling(entity.events.created, record))
+        return record
+
+    def get(self, work: Work, identifier: UUID) -> R:
+        """The record, archived or not; 404 if the tenant has none such.
+
+        One round trip in any case: it asks for the version, and for the rest only if that is not the one of
+        the record at hand.
+        """
+        held = self._cache.get(work.tenant, identifier)
+        with timed(self.entity.one, "read"):
+            row = work.execute(
+                self._read,
+                {"tenant": work.tenant, "identifier": identifier, "known": held.version if held else 0},
+            ).one_or_none()
+        if row is None:
+            raise self.missing(identifier)
+        if held is not None and row.body is None:
+            metrics.cache_hits_total.inc()
+            return held
+        metrics.cache_misses_total.inc()
+        record = self.told(row.body)
+        self._cache.put(work.tenant, record, len(row.body))
+        return record
+
+    def as_of(self, work: Work, identifier: UUID, moment: datetime) -> R:
+        """The record as it was at a moment; 404 if it was not yet."""
+        table = event_store
+        statement = (
+            select(cast(table.c.data, Text))
+            .where(
+                table.c.tenant_id == work.tenant,
+                table.c.stream == self.entity.stream(identifier),
+                table.c.occurred_at <= moment,
+            )
+            .order_by(table.c.version.desc())
+            .limit(1)
+        )
+        with timed(self.entity.one, "read_as_of"):
+            data = work.execute(statement).scalar()
+        if data is None:
+            raise NotFound(f"There was no {self.entity.one} {identifier} at {moment.isoformat()}.")
+        return self.told(data)
+
+    def many(self, work: Work, identifiers: list[UUID]) -> dict[UUID, R]:
+        """Those of the records that the tenant has."""
+        table = self.entity.table
+        statement = select(self.body).where(table.c.tenant_id == work.tenant, table.c.id.in_(identifiers))
+        with timed(self.entity.one, "read"):
+            found = [self.told(body) for body in work.execute(statement).scalars()]
+        return {record.id: record for record in found}
+
+    def replace(self, work: Work, identifier: UUID, expected: IfMatch, new: N) -> R:
+        """Replace what the caller may write of a record. 412 if it has changed meanwhile."""
+        return self.change(work, self.present(work, identifier, expected), expected, new)
+
+    def patch(self, work: Work, identifier: UUID, expected: IfMatch, patch: msgspec.Struct) -> R:
+        """Change some fields of a record (RFC 7396). 412 if it has changed meanwhile."""
+        before = self.present(work, identifier, expected)
+        return self.change(work, before, expected, patching.apply(patch, self.entity.as_written(before)))
+
+    def change(self, work: Work, before: R, expected: IfMatch, new: N) -> R:
+        """Write a record over the one that was read, and say so."""
+        entity = self.entity
+        new = entity.rules.check(new)
+        with timed(entity.one, "update"):
+            entity.rules.before_write(work, before, new)
+            after = self.write(work, before, expected, self.row(new))
+        work.emit(telling(entity.events.updated, after))
+        return after
+
+    def archive(self, work: Work, identifier: UUID, expected: IfMatch) -> R:
+        """Archive a record: it stays readable, keeps its code, and leaves the lists."""
+        before = self.present(work, identifier, expected)
+        with timed(self.entity.one, "archive"):
+            self.entity.rules.before_archive(work, before)
+            after = self.write(work, before, expected, {"archived_at": work.now})
+        work.emit(telling(self.entity.events.archived, after))
+        return after
+
+    def restore(self, work: Work, identifier: UUID, expected: IfMatch) -> R:
+        """Bring an archived record back."""
+        before = self.current(work, identifier, expected)
+        if (survivor := getattr(before, "merged_into", None)) is not None:
+            raise Merged(f"It lives on as {survivor}.", merged_into=str(survivor))
+        if before.archived_at is None:
+            raise Conflict("It is not archived.")
+        with timed(self.entity.one, "restore"):
+            self.entity.rules.before_restore(work, before)
+            after = self.write(work, before, expected, {"archived_at": None})
+        work.emit(telling(self.entity.events.restored, after))
+        return after
+
+    def current(self, work: Work, identifier: UUID, expected: IfMatch) -> R:
+        """The record at a version that the caller accepts; locked by nothing, the change checks again."""
+        record = self.get(work, identifier)
+        expected.check(record.version)
+        return record
+
+    def present(self, work: Work, identifier: UUID, expected: IfMatch) -> R:
+        """The record at a version that the caller accepts, and not archived."""
+        record = self.current(work, identifier, expected)
+        if record.archived_at is not None:
+            survivor = getattr(record, "merged_into", None)
+            raise Merged(f"It lives on as {survivor}.") if survivor else Archived("Restore it first.")
+        return record
+
+    def write(self, work: Work, before: R, expected: IfMatch, values: dict[str, Any]) -> R:
+        """The next version of a record; refused if another one came between."""
+        table = self.entity.table
+        after = {"version": before.version + 1, "updated_at": work.now, "updated_by": work.principal.name}
+        statement = (
+            update(table)
+            .where(
+                table.c.tenant_id == work.tenant,
+                table.c.id == before.id,
+                table.c.version == before.version,
+            )
+            .values(**values, **after)
+            .returning(self.body)
+        )
+        body = work.execute(statement).scalar_one_or_none()
+        if body is None:
+            expected.check(self.get(work, before.id).version)
+            raise Conflict("Another change came first; read it again and repeat yours.")
+        return self.told(body)
+
+    def row(self, new: N) -> dict[str, Any]:
+        """The columns of what the caller wrote, with those that follow from it."""
+        columns = self.entity.table.c
+        own = {n: storable(getattr(new, n)) for n in new.__struct_fields__ if n in columns}
+        return own | self.entity.rules.derive(new)
+
+    @staticmethod
+    def birth(work: Work) -> dict[str, Any]:
+        """The columns that every record is born with."""
         actor = work.principal.name
-        row = {
-            **self._values(new),
+        return {
             "id": uuid7(),
             "tenant_id": work.tenant,
             "version": 1,
@@ -47,89 +204,28 @@ class Records(Generic[New, Record]):
             "updated_at": work.now,
             "updated_by": actor,
         }
-        with self._timed("create"):
-            made = work.execute(self._table.insert().values(row).returning(self._table)).one()
-        return self._told(made)
 
-    def get(self, work: Work, identifier: UUID) -> Record:
-        """The record, archived or not; 404 if the tenant has none such."""
-        with self._timed("read"):
-            return self._told(self._row(work, identifier))
+    def told(self, body: str) -> R:
+        """A record from the JSON that the database tells."""
+        return self.entity.from_json.decode(body)
 
-    def list(self, work: Work, paging: Paging, *, archived: bool = False) -> Page[Record]:
-        """Records by code; without the archived ones unless asked for."""
-        table = self._table
-        scope = f"{self.entity}:code:{archived}"
-        statement = select(table).where(table.c.tenant_id == work.tenant)
-        if not archived:
-            statement = statement.where(table.c.archived_at.is_(None))
-        statement = keyset(statement, [(table.c.code, False)], paging.after(scope, [str]), paging.limit)
-        with self._timed("list"):
-            rows = work.execute(statement).all()
-        return page(rows, paging.limit, scope, lambda row: [row.code], self._told)
-
-    def replace(self, work: Work, identifier: UUID, expected: IfMatch, new: New) -> tuple[Record, Record]:
-        """Replace the record's own fields; the record before and after. 412 if it has changed meanwhile."""
-        with self._timed("update"):
-            before = self._present(work, identifier, expected)
-            return self._told(before), self._change(work, before, self._values(new))
-
-    def archive(self, work: Work, identifier: UUID, expected: IfMatch) -> Record:
-        """Archive the record: it stays readable, keeps its code, and leaves the lists."""
-        with self._timed("archive"):
-            before = self._present(work, identifier, expected)
-            return self._change(work, before, {"archived_at": work.now})
-
-    def _present(self, work: Work, identifier: UUID, expected: IfMatch) -> Row[Any]:
-        """The row as it stands, locked by nothing: the change itself checks the version again."""
-        row = self._row(work, identifier)
-        expected.check(row.version)
-        if row.archived_at is not None:
-            raise Conflict("It is archived; restore it first.")
-        return row
-
-    def _change(self, work: Work, before: Row[Any], values: dict[str, Any]) -> Record:
-        table = self._table
-        statement = (
-            update(table)
-            .where(table.c.id == before.id, table.c.version == before.version)
-            .values(**values, version=before.version + 1, updated_at=work.now, updated_by=work.principal.name)
-            .returning(table)
-        )
-        after = work.execute(statement).one_or_none()
-        if after is None:
-            raise Conflict("Another change came first; read it again and repeat yours.")
-        return self._told(after)
-
-    def _row(self, work: Work, identifier: UUID) -> Row[Any]:
-        table = self._table
-        row = work.execute(
-            select(table).where(table.c.tenant_id == work.tenant, table.c.id == identifier)
-        ).one_or_none()
-        if row is None:
-            raise NotFound(f"There is no {self.entity} {identifier}.")
-        return row
-
-    def _values(self, new: New) -> dict[str, Any]:
-        return {name: _storable(name, getattr(new, name)) for name in self._own}
-
-    def _told(self, row: Row[Any]) -> Record:
-        return msgspec.convert(dict(zip(self._columns, row, strict=True)), self._record, from_attributes=True)
-
-    @contextmanager
-    def _timed(self, operation: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        labels = {"entity": self.entity, "operation": operation}
-        metrics.query_duration_seconds.observe(time.perf_counter() - started, **labels)
-        metrics.crud_operations_total.inc(1, **labels)
+    def missing(self, identifier: UUID) -> NotFound:
+        """The refusal for a record that the tenant does not have."""
+        return NotFound(f"There is no {self.entity.one} {identifier}.")
 
 
-def _storable(name: str, value: Any) -> Any:
-    """A field's value as its column takes it; an amount beyond the column's precision is refused."""
-    if isinstance(value, Decimal):
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or exponent < -4 or not 0 <= value < 10**14:
-            raise Invalid.at(f"/{name}", "An amount is 0 or more, with at most 14 digits and 4 decimals.")
+def storable(value: Any) -> Any:
+    """A field's value as its column takes it."""
+    if value is None or isinstance(value, (str, int, Decimal, UUID)):
         return value
-    return value if isinstance(value, (str, int, datetime)) or value is None else msgspec.to_builtins(value)
+    return msgspec.to_builtins(value)
+
+
+@contextmanager
+def timed(entity: str, operation: str) -> Iterator[None]:
+    """Count an operation on an entity, and the time it takes in the database."""
+    started = time.perf_counter()
+    yield
+    labels = {"entity": entity, "operation": operation}
+    metrics.query_duration_seconds.observe(time.perf_counter() - started, **labels)
+    metrics.crud_operations_total.inc(1, **labels)

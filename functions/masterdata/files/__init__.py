@@ -1,0 +1,1 @@
+"""Records in files: CSV and NDJSON, read and written a piece at a time."""

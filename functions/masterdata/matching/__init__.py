@@ -1,0 +1,1 @@
+"""What makes two texts, and two partners, alike."""
