@@ -35,7 +35,7 @@ from .model import (
     Task,
     UserTask,
 )
-from .run import ModelFailure, Run, is_repeated, step
+from .run import ModelFailure, Run, is_in_ad_hoc, is_repeated, step
 from .scopes import open_scope, remember
 from .state import Token, Work
 
@@ -204,7 +204,7 @@ def complete(run: Run, work: Work) -> None:
         run.drop(run.tokens, token)
         run.push(Work("undo", token.undoes))
     else:
-        run.push(Work("leave", run.rest(token, "").id))
+        run.push(Work("ad_hoc" if is_in_ad_hoc(run, token) else "leave", run.rest(token, "").id))
 
 
 def keep(run: Run, token: Token, element: Activity, result: Mapping[str, Any]) -> None:

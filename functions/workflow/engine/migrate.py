@@ -41,13 +41,14 @@ def migrate(
     source: Definition,
     target: Definition,
     state: State,
+    *,
     at: datetime,
     mapping: Mapping[str, str] | None = None,
     environment: Environment = _DEFAULT,
 ) -> Migration:
     """Moves ``state`` from ``source`` to ``target``. Pure, so leaving the result unused is a dry run.
 
-    ``mapping`` gives new ids for elements and flows that are called otherwise in the target. Every place where
+    ``mapping`` gives new ids for elements and flows that are called otherwise in the target. Each place where
     something waits must have a counterpart of the same kind in the same sub-process. New boundary events and
     event sub-processes are armed; a boundary event that has happened already is not armed again.
     """
@@ -147,8 +148,8 @@ def _repetition(element: AnyElement) -> tuple[type, bool]:
     return type(loop), isinstance(loop, MultiInstance) and loop.sequential
 
 
-def _kinds(event: Event) -> list[type]:
-    return [type(each) for each in event.events]
+def _kinds(element: AnyElement) -> list[type]:
+    return [type(each) for each in element.events] if isinstance(element, Event) else []
 
 
 def _done(source: Definition, target: Definition, done: Done, names: dict[str, str]) -> list[Fault]:

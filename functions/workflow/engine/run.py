@@ -333,6 +333,12 @@ def is_event_subprocess(element: AnyElement | None) -> bool:
     return isinstance(element, SubProcess) and element.event
 
 
+def is_in_ad_hoc(run: Run, token: Token) -> bool:
+    """Whether the token is directly in an ad-hoc sub-process."""
+    around = run.definition.nodes.get(run.scopes[token.scope].node)
+    return isinstance(around, SubProcess) and around.ad_hoc is not None
+
+
 def done_in(run: Run, scope: str) -> list[Done]:
     """What can be undone in a scope, in the order of completion."""
     return sorted((row for row in run.done.values() if row.scope == scope), key=lambda row: int(row.id))

@@ -51,7 +51,7 @@ def settle(run: Run, work: Work) -> None:
     if scope is None or run.population.get(scope.id) or scope.kept or run.status == "ended":
         return
     element = run.definition.nodes.get(scope.node)
-    if scope.queue and not _fulfilled(run, scope):
+    if scope.queue:
         run.put(run.scopes, replace(scope, queue=scope.queue[1:]))
         run.push(enter(run, scope.id, scope.queue[0]))
     elif any(key.startswith(f"{scope.id}:") for key in run.gateways):
@@ -82,24 +82,23 @@ def _close(run: Run, scope: Scope) -> None:
 
 @step("ad_hoc")
 def ad_hoc(run: Run, work: Work) -> None:
-    """An activity of an ad-hoc sub-process is done; its completion condition may hold now."""
-    scope = run.scopes.get(work.data)
-    if scope is None or scope.kept or not _fulfilled(run, scope):
-        return
+    """An activity of an ad-hoc sub-process is done: its completion condition may hold now.
+
+    Then nothing more begins in it, and what is under way is cancelled or may finish.
+    """
+    token = run.tokens[work.token]
+    scope = run.scopes[token.scope]
     element = run.definition.nodes[scope.node]
     assert isinstance(element, SubProcess)
     assert element.ad_hoc is not None
+    if not element.ad_hoc.completion or not run.holds(element.ad_hoc.completion, scope=scope.id):
+        run.push(Work("leave", token.id))
+        return
+    run.drop(run.tokens, token)
     if element.ad_hoc.cancel_remaining:
         clear(run, scope)
     elif scope.queue:
         run.put(run.scopes, replace(scope, queue=[]))
-
-
-def _fulfilled(run: Run, scope: Scope) -> bool:
-    element = run.definition.nodes.get(scope.node)
-    if not isinstance(element, SubProcess) or element.ad_hoc is None or not element.ad_hoc.completion:
-        return False
-    return run.holds(element.ad_hoc.completion, scope=scope.id)
 
 
 def remember(run: Run, token: Token) -> None:

@@ -51,11 +51,19 @@ class World:
 
     # -- what happens --------------------------------------------------------------------------------------
 
-    def start(self, key: str, variables: dict[str, Any] | None = None, **fields: Any) -> str:
+    def start(
+        self,
+        key: str,
+        variables: dict[str, Any] | None = None,
+        call: tuple[str, str] | None = None,
+        **fields: Any,
+    ) -> str:
         process = f"p{len(self.instances) + 1}"
         trigger = on.Start(at=self.now, process=process, variables=variables or {}, **fields)
         result = advance(self.definitions[key], None, trigger, self.environment)
         self.instances[process] = Instance(self.definitions[key], result.state)
+        if call is not None:
+            self.calls[process] = call
         self._carry_out(process, result.effects)
         return process
 
@@ -71,6 +79,11 @@ class World:
     def complete(self, process: str, node: str, variables: dict[str, Any] | None = None) -> None:
         task = next(key[1] for key, row in self.tasks.items() if key[0] == process and row.node == node)
         self.send(process, on.TaskCompleted(at=self.now, task=task, variables=variables or {}))
+
+    def retry(self, process: str, variables: dict[str, Any] | None = None) -> None:
+        """Retries the only incident of a process."""
+        [incident] = self.state(process).incidents
+        self.send(process, on.IncidentRetried(at=self.now, incident=incident, variables=variables or {}))
 
     def signal(self, name: str, variables: dict[str, Any] | None = None, but: str = "") -> None:
         for process in [key for key in self.instances if key != but]:
@@ -159,17 +172,15 @@ class World:
             case out.BroadcastSignal():
                 self.signal(effect.name, effect.variables, but=process)
             case out.StartProcess():
-                child = self.start(effect.process, effect.variables, business_key=effect.business_key)
-                self.calls[child] = (process, effect.call)
-                if self.instances[child].state.status == "ended":
-                    self._ended(child, self.instances[child].state)
+                key, call = effect.business_key, (process, effect.call)
+                self.start(effect.process, effect.variables, call, business_key=key)
             case out.CancelCall():
-                for child, call in self.calls.items():
-                    if call == (process, effect.call):
+                for child, waiting in list(self.calls.items()):
+                    if waiting == (process, effect.call):
                         self.send(child, on.Cancelled(at=self.now))
             case out.EscalateToCaller() if process in self.calls:
-                parent, waiting = self.calls[process]
-                self.send(parent, on.CallEscalated(at=self.now, call=waiting, code=effect.code))
+                parent, escalated = self.calls[process]
+                self.send(parent, on.CallEscalated(at=self.now, call=escalated, code=effect.code))
             case out.EndProcess() if process in self.calls:
                 self._ended(process, instance.state)
             case out.RaiseIncident():
