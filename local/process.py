@@ -13,9 +13,6 @@ import psutil
 from local.errors import NotReadyError
 from local.state import read_json, write_json
 
-# A pid is this process again only if it also started when ours did: pids are handed out anew after a while.
-SAME_START_SECONDS = 2.0
-
 # Held until they end, since dropping the handle of a living child is an error to Python.
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
 
@@ -25,13 +22,13 @@ class Running:
     """A living background process: its pid, and what was noted about it when it was started."""
 
     pid: int
-    started: float
+    started: str
     notes: Mapping[str, Any]
 
     @property
     def identity(self) -> str:
         """A name that no other process ever has."""
-        return f"{self.pid}@{self.started:.3f}"
+        return f"{self.pid}@{self.started}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class Daemon:
         _reap()
         _children[child.pid] = child
         notes = dict(notes or {})
-        started = psutil.Process(child.pid).create_time()
+        started = _start_of(child.pid)
         write_json(self.record, {"pid": child.pid, "started": started, "notes": notes})
         return Running(child.pid, started, notes)
 
@@ -130,11 +127,23 @@ class Daemon:
             return None
         try:
             process = psutil.Process(record["pid"])
-            same = abs(process.create_time() - record["started"]) < SAME_START_SECONDS
-            alive = same and process.status() != psutil.STATUS_ZOMBIE
+            ours = _start_of(process.pid) == record["started"]
+            return process if ours and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
-        return process if alive else None
+
+
+def _start_of(pid: int) -> str:
+    """When the process started, in a form that only this process has: pids are handed out anew after a while.
+
+    On Linux it is counted from the boot, since the time of day may be set while the process runs.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    return f"{boot}:{fields[19]}"
 
 
 def _reap() -> None:

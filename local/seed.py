@@ -38,9 +38,9 @@ def account(home: Path = STATE) -> Demo:
     return Demo(**kept)
 
 
-def seed(api: str, demo: Demo) -> str:
+def seed(api: str, demo: Demo, transport: httpx.BaseTransport | None = None) -> str:
     """Make what is not there yet, and give an access token of the administrator."""
-    with httpx.Client(base_url=api, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=api, timeout=60, trust_env=False, transport=transport) as http:
         administrator = {"email": demo.email, "password": demo.password, "name": "Demo Administrator"}
         tenant = {"slug": demo.tenant, "name": "Demo", "admin": administrator}
         _post(http, "/auth/tenants", tenant, may_exist=True)
