@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from common import authentication, constraints, database, logs, metrics
+from common import authentication, constraints, database, logs, metrics, tracing
 from common.binding import Binder
 from common.clock import Clock
 from common.errors import MEDIA_TYPE, Forbidden, Problem, Unavailable
@@ -36,22 +36,32 @@ class HttpPipeline:
         self._operation = operation
         self._binder = Binder(operation)
         self._clock = clock or Clock()
-        self._cold = True
 
     def __call__(self, event: Any, _context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         request = Request.of(event)
         correlation = _correlation(request)
-        logger = logs.logger()
-        logger.append_keys(correlation_id=correlation, operation=self._operation.id)
-        answer = self._answer(request, correlation)
+        trace = tracing.continued(request.headers.get("traceparent", ""))
+        name = self._operation.id
+        logs.logger().append_keys(correlation_id=correlation, trace_id=trace.trace_id, operation=name)
+        with tracing.recorded(name, trace, correlation_id=correlation) as told:
+            answer = self._answer(request, correlation, trace)
+            told(answer["statusCode"])
         answer["headers"]["X-Correlation-Id"] = correlation
-        self._count(answer, started, request, correlation)
+        metrics.finish(
+            name,
+            str(answer["statusCode"]),
+            time.perf_counter() - started,
+            str(uuid4()),
+            trace,
+            correlation_id=correlation,
+            request_id=request.request_id,
+        )
         return answer
 
-    def _answer(self, request: Request, correlation: str) -> dict[str, Any]:
+    def _answer(self, request: Request, correlation: str, trace: tracing.Trace) -> dict[str, Any]:
         try:
-            return self._handle(request, correlation)
+            return self._handle(request, correlation, trace)
         except Problem as problem:
             metrics.discard()
             logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
@@ -74,15 +84,15 @@ class HttpPipeline:
             logs.OPERATION_FAILED(exc_info=error)
             return self._refusal(_Unexpected(correlation), request.path)
 
-    def _handle(self, request: Request, correlation: str) -> dict[str, Any]:
+    def _handle(self, request: Request, correlation: str, trace: tracing.Trace) -> dict[str, Any]:
         token = None
-        if self._operation.permission != PUBLIC:
+        if self._operation.permission != PUBLIC or self._identified(request):
             token = authentication.authenticate(request, self._clock.now())
         principal = token.principal if token else ANONYMOUS
         self._permit(principal)
         attempt = 1
         while True:
-            work = self._work(principal, token, correlation, request)
+            work = self._work(principal, token, correlation, trace)
             try:
                 return self._transact(request, work, token)
             except DBAPIError as error:
@@ -103,13 +113,20 @@ class HttpPipeline:
             finally:
                 work.rollback()
 
+    def _identified(self, request: Request) -> bool:
+        return self._operation.identifies and "authorization" in request.headers
+
     def _permit(self, principal: Principal) -> None:
         permission = self._operation.permission
         if permission not in (PUBLIC, SELF) and not principal.may(permission):
             raise Forbidden(f"This needs the permission {permission}.", permission=permission)
 
     def _work(
-        self, principal: Principal, token: authentication.Token | None, correlation: str, request: Request
+        self,
+        principal: Principal,
+        token: authentication.Token | None,
+        correlation: str,
+        trace: tracing.Trace,
     ) -> Work:
         return Work(
             database.engine(),
@@ -117,7 +134,7 @@ class HttpPipeline:
             principal=principal,
             clock=self._clock,
             correlation=correlation,
-            traceparent=request.headers.get("traceparent", ""),
+            traceparent=trace.traceparent,
             reads_only=self._operation.reads_only,
             authorization_version=token.claims.ver if token else 0,
         )
@@ -125,7 +142,7 @@ class HttpPipeline:
     def _transact(self, request: Request, work: Work, token: authentication.Token | None) -> dict[str, Any]:
         operation = self._operation
         if operation.database:
-            work.begin()
+            work.begin(operation.opening(work.principal, request) if operation.opening else "")
             if token is not None:
                 authentication.confirm(token, work)
         arguments = self._binder.bind(request, work)
@@ -181,18 +198,6 @@ class HttpPipeline:
         media_type = MEDIA_TYPE if tells is None else "application/json"
         headers = {"Content-Type": media_type, "Cache-Control": "no-store", **problem.headers}
         return _response(problem.status, headers, _encode(body).decode())
-
-    def _count(self, answer: dict[str, Any], started: float, request: Request, correlation: str) -> None:
-        labels = {"operation": self._operation.id, "status": str(answer["statusCode"])}
-        metrics.requests_total.inc(1, **labels)
-        metrics.request_duration_seconds.observe(time.perf_counter() - started, **labels)
-        metrics.flush(
-            str(uuid4()),
-            correlation_id=correlation,
-            request_id=request.request_id,
-            cold_start="true" if self._cold else "false",
-        )
-        self._cold = False
 
 
 class _Unexpected(Problem):

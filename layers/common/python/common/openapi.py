@@ -97,7 +97,7 @@ def document(operations: Iterable[Operation[..., Any]], version: str) -> dict[st
     bodies: list[Any] = []
     for operation in routed:
         bodies += [p.type for p in parameters(operation) if p.kind in ("body", "query_struct")]
-        bodies.append(_payload(operation))
+        bodies += [operation.reads, _payload(operation)]
     bodies = [kind for kind in bodies if kind not in (None, Any, bytes, str)]
     _, components = msgspec.json.schema_components(bodies, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -148,12 +148,14 @@ def _item(operation: Operation[..., Any]) -> dict[str, Any]:
     }
     if operation.idempotent:
         item["parameters"].append(_IDEMPOTENCY_KEY)
-    body = next((p for p in parameters(operation) if p.kind == "body"), None)
+    body = next((p.type for p in parameters(operation) if p.kind == "body"), operation.reads)
     if body is not None:
-        content = {media_type: {"schema": _schema(body.type)} for media_type in operation.media_types}
+        content = {media_type: {"schema": _schema(body)} for media_type in operation.media_types}
         item["requestBody"] = {"required": True, "content": content}
     if operation.permission != PUBLIC:
         item["security"] = [{"bearer": []}]
+    elif operation.identifies:
+        item["security"] = [{"bearer": []}, {}]
     if operation.permission not in (PUBLIC, SELF):
         item["x-permission"] = operation.permission
     if operation.emits:

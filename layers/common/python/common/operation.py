@@ -128,6 +128,15 @@ class Operation(Generic[P, R]):
     produces: str = "application/json"
     database: bool = True
     """Whether it opens a transaction before the function is called."""
+    identifies: bool = False
+    """Public, and yet it knows its caller: a token that comes along is verified as anywhere."""
+    writes: bool = False
+    """A GET that writes all the same, such as one that counts its callers."""
+    opening: Callable[[Any, Any], str] | None = None
+    """Given the principal and the request, an SQL expression that the transaction's first round trip answers
+    beside its own: ``work.opened``. Only numbers, UUIDs and constants may be written into it."""
+    reads: Any = None
+    """The type of the body, for the reference, where the function reads it from the request itself."""
     concurrency: int | None = None
     """Reserved concurrency: at most so many at once."""
     tells: Callable[[Any], dict[str, Any]] | None = None
@@ -163,7 +172,7 @@ class Operation(Generic[P, R]):
     @property
     def reads_only(self) -> bool:
         """A GET runs in a read-only transaction, and in AWS connects as a login that can only read."""
-        return isinstance(self.trigger, Route) and self.trigger.method == "GET"
+        return isinstance(self.trigger, Route) and self.trigger.method == "GET" and not self.writes
 
     def __call__(self, event: Any, context: Any = None) -> Any:
         """Handle one invocation, in the shape its trigger delivers."""
@@ -245,26 +254,34 @@ def custom_resource(name: str, **options: Any) -> Callable[[Callable[P, R]], Ope
     return lambda function: _declare(function, CustomResource(name), INTERNAL, **options)
 
 
-STANDARD_MODULES = ("common.health", "common.exposition")
-PLATFORM_MODULES = ("common.relay", "common.collector", "common.topics", "migrations.handler")
+STANDARD_MODULES = ("common.health", "common.exposition", "common.gauges")
+PLATFORM_MODULES = (
+    "common.relay",
+    "common.collector",
+    "common.topics",
+    "common.dead_letters",
+    "common.inspection",
+    "migrations.handler",
+)
 
 
 def discover(service: str) -> tuple[Operation[..., Any], ...]:
     """Every operation of a service, in the order of its route: its own and those of every service."""
-    if service == PLATFORM:
-        for name in PLATFORM_MODULES:
-            importlib.import_module(name)
-        return tuple(sorted((o for o in _declared.values() if o.service == PLATFORM), key=_order))
-    package = importlib.import_module(service)
-    root = Path(next(iter(package.__path__)))
-    for module in pkgutil.iter_modules([str(root)]):
-        if not module.ispkg and not module.name.startswith("_"):
-            importlib.import_module(f"{service}.{module.name}")
-    for name in STANDARD_MODULES:
+    for name in (*_modules(service), *STANDARD_MODULES):
         importlib.import_module(name)
     own = (o for o in _declared.values() if o.service == service)
-    shared = (o.for_service(service) for o in _declared.values() if o.service == EVERY_SERVICE)
-    return tuple(sorted((*own, *shared), key=_order))
+    shared = (o for o in _declared.values() if o.service == EVERY_SERVICE and o.exists_in(service))
+    return tuple(sorted((*own, *(o.for_service(service) for o in shared)), key=_order))
+
+
+def _modules(service: str) -> Iterator[str]:
+    if service == PLATFORM:
+        yield from PLATFORM_MODULES
+        return
+    root = Path(next(iter(importlib.import_module(service).__path__)))
+    for module in pkgutil.iter_modules([str(root)]):
+        if not module.ispkg and not module.name.startswith("_"):
+            yield f"{service}.{module.name}"
 
 
 def discover_all(services: Iterable[str] = (*SERVICES, PLATFORM)) -> Iterator[Operation[..., Any]]:

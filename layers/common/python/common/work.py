@@ -53,6 +53,8 @@ class Work:
         self._tenant = principal.tenant
         self._now: datetime | None = None
         self.live_keys: frozenset[str] = frozenset()
+        self.opened: Any = None
+        """What the opening round trip answered to the expression that came along with it."""
         self.committing = False
         """Whether a commit was sent: if its answer is lost, nobody knows whether it happened."""
 
@@ -78,32 +80,38 @@ class Work:
         assert self._connection is not None
         return self._connection
 
-    def begin(self) -> None:
-        """Open the transaction; a session that no longer lives is refused (401)."""
+    def begin(self, expression: str = "") -> None:
+        """Open the transaction; a session that no longer lives is refused (401).
+
+        ``expression`` is a further SQL expression to ask in the same round trip, see :attr:`opened`.
+        """
         connection = self._engine.connect()
         try:
             self._transaction = connection.begin()
             driver: Any = connection.connection.driver_connection
-            rows = driver.execute_simple(self._opening()).rows
+            rows = driver.execute_simple(self._opening(expression)).rows
             if self.principal.session is not None:
-                self._admit(*rows[0])
+                self._admit(*rows[0][:3])
+            if expression:
+                self.opened = rows[0][-1]
         except BaseException:
             connection.close()
             raise
         self._connection = connection
 
-    def _opening(self) -> str:
+    def _opening(self, expression: str = "") -> str:
         """One simple query, hence one round trip; nothing but UUIDs and integers is written into it."""
         begin = "begin read only" if self._reads_only else "begin"
+        also = f", {expression}" if expression else ""
         caller = self.principal
         if caller.session is not None:
             return (
-                f"{begin}; select live, fresh, kids from platform.enter("  # noqa: S608
+                f"{begin}; select live, fresh, kids{also} from platform.enter("  # noqa: S608
                 f"'{caller.tenant}', '{caller.session}', '{caller.id}', {self._authorization_version:d})"
             )
         if self._tenant is not None:
-            return f"{begin}; select set_config('app.tenant_id', '{self._tenant}', true)"
-        return begin
+            return f"{begin}; select set_config('app.tenant_id', '{self._tenant}', true){also}"
+        return f"{begin}; select {expression}" if expression else begin
 
     def _admit(self, live: bool, fresh: bool, kids: str) -> None:
         if not live:
