@@ -160,6 +160,8 @@ class Binder:
                 raise invalid(error) from error
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BadRequest(f"The body is not JSON: {error}.") from error
+            except RecursionError as error:
+                raise BadRequest("The body nests too deeply.") from error
 
         return read
 
