@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, or_
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, tuple_
 
 from common.errors import BadRequest
 
@@ -81,17 +81,26 @@ def keyset(
     tells whether a next page exists.
     """
     if after is not None:
-        alternatives = []
-        for place, (column, descends) in enumerate(order):
-            beyond = column < after[place] if descends else column > after[place]
-            equal = [c == v for (c, _), v in zip(order[:place], after[:place], strict=True)]
-            alternatives.append(and_(*equal, beyond))
-        statement = statement.where(or_(*alternatives))
-        # Repeats the first column's bound, which the OR hides from the index (PostgreSQL has no row
-        # comparison for mixed directions).
-        first, descends = order[0]
-        statement = statement.where(first <= after[0] if descends else first >= after[0])
+        statement = statement.where(_beyond(order, after))
     return statement.order_by(*(c.desc() if d else c.asc() for c, d in order)).limit(limit + 1)
+
+
+def _beyond(order: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[Any]) -> ColumnElement[bool]:
+    """What comes after a row, said so that an index over the columns starts there."""
+    if len({descends for _, descends in order}) == 1:
+        here = tuple_(*(column for column, _ in order))
+        bounds = zip(order, after, strict=True)
+        there = tuple_(*(literal(value, column.type) for (column, _), value in bounds))
+        return here < there if order[0][1] else here > there
+    alternatives = []
+    for place, (column, descends) in enumerate(order):
+        beyond = column < after[place] if descends else column > after[place]
+        equal = [c == v for (c, _), v in zip(order[:place], after[:place], strict=True)]
+        alternatives.append(and_(*equal, beyond))
+    # Repeats the first column's bound, which the OR hides from the index (PostgreSQL has no row
+    # comparison for mixed directions).
+    first, descends = order[0]
+    return and_(or_(*alternatives), first <= after[0] if descends else first >= after[0])
 
 
 def page(
