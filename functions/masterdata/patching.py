@@ -45,7 +45,10 @@ def apply(patch: msgspec.Struct, record: N) -> N:
         if wanted is None:
             changes[field.name] = _default(field)
         elif isinstance(wanted, dict):
-            changes[field.name] = merge(getattr(record, field.name), wanted)
+            try:
+                changes[field.name] = merge(getattr(record, field.name), wanted)
+            except RecursionError as error:
+                raise Invalid.at(f"/{field.name}", "It nests too deeply.") from error
         else:
             changes[field.name] = wanted
     return msgspec.structs.replace(record, **changes)

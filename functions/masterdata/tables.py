@@ -65,6 +65,8 @@ def record(name: str, *columns: Any) -> Table:
             "search",
             postgresql_using="gin",
             postgresql_ops={"search": "platform.gin_trgm_ops"},
+            # Rows not yet in the index are searched one by one: few enough not to be felt.
+            postgresql_with={"gin_pending_list_limit": "512"},
         ),
     )
 

@@ -54,6 +54,7 @@ def _search_index(table: str) -> None:
         schema=SCHEMA,
         postgresql_using="gin",
         postgresql_ops={"search": "platform.gin_trgm_ops"},
+        postgresql_with={"gin_pending_list_limit": "512"},
     )
 
 

@@ -61,9 +61,21 @@ def dialect_of(head: bytes, known: Callable[[str], bool]) -> Dialect:
         text, end = _header(found)
     if len(head) >= HEAD and end >= len(head):
         raise FileError(f"The header row is longer than {HEAD} bytes.")
-    headers = [(_names(text, delimiter), delimiter) for delimiter in delimiters]
-    header, delimiter = max(headers, key=lambda pair: (sum(map(known, pair[0])), len(pair[0])))
+    header, delimiter = _likeliest(text, delimiters, known)
     return Dialect(delimiter, terminator, header, end)
+
+
+def _likeliest(text: str, delimiters: str, known: Callable[[str], bool]) -> tuple[tuple[str, ...], str]:
+    """The header by the delimiter that makes the most columns of it that are known, or else the most."""
+    readable = []
+    for delimiter in delimiters:
+        try:
+            readable.append((_names(text, delimiter), delimiter))
+        except csv.Error:
+            continue
+    if not readable:
+        raise FileError("The header row cannot be read: a quotation mark in it is not closed.")
+    return max(readable, key=lambda pair: (sum(map(known, pair[0])), len(pair[0])))
 
 
 def _header(found: Iterator[Line]) -> tuple[str, int]:
@@ -74,10 +86,7 @@ def _header(found: Iterator[Line]) -> tuple[str, int]:
 
 
 def _names(text: str, delimiter: str) -> tuple[str, ...]:
-    try:
-        cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        raise FileError(f"The header row cannot be read: {error}.") from error
+    cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])
     while cells and not cells[-1].strip():
         cells.pop()
     return tuple(cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in cells)

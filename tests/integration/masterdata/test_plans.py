@@ -1,0 +1,194 @@
+"""What the database does for a page and for a search: told by its plans, as the service's own login."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, create_engine, event, text
+
+from masterdata import customers
+from tests.integration.platform import Caller, Platform
+
+TENANTS = 5
+CUSTOMERS = 8000
+"""Of each tenant."""
+
+_FILL = """
+insert into masterdata.customers
+    (id, tenant_id, code, name, created_at, created_by, updated_at, updated_by, search)
+select gen_random_uuid(), :tenant, 'C-' || n, 'Customer ' || md5(n::text),
+       now() - n * interval '1 second', 'system', now(), 'system',
+       ' c ' || n || ' customer ' || md5(n::text || :tenant) || ' '
+from generate_series(1, :count) n
+"""
+
+
+@pytest.fixture(scope="module")
+def owner(platform: Platform) -> Caller:
+    """A tenant with thousands of customers, among others that have as many."""
+    caller = platform.register()
+    for tenant in [caller.tenant, *(str(uuid4()) for _ in range(TENANTS - 1))]:
+        with platform.admin.begin() as connection:
+            connection.execute(text(_FILL), {"tenant": tenant, "count": CUSTOMERS})
+    _settle(platform)
+    return caller
+
+
+def _settle(platform: Platform) -> None:
+    """What autovacuum does in its time."""
+    with platform.admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("vacuum analyze masterdata.customers"))
+
+
+@pytest.fixture
+def login(platform: Platform, owner: Caller) -> Iterator[Connection]:
+    """A connection as masterdata's login, within the tenant."""
+    engine = create_engine(platform.settings["masterdata"].database_url)
+    with engine.connect() as connection:
+        connection.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": owner.tenant})
+        yield connection
+    engine.dispose()
+
+
+def _statement(platform: Platform, owner: Caller, **query: Any) -> tuple[str, Any]:
+    """The SQL that the list operation really sends, with its parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "json_build_object" in statement:
+            seen.append((statement, parameters))
+
+    from common import database
+
+    platform.use("masterdata")
+    engine = database.engine()
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        owner.call(customers.list_, query=query).ok()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    (found,) = seen
+    return found
+
+
+def _buffers(connection: Connection, statement: str, parameters: Any) -> tuple[int, str]:
+    """Blocks that a statement touches, and its plan."""
+    rows = connection.exec_driver_sql("explain (analyze, buffers, format json) " + statement, parameters)
+    (plan,) = rows.scalar_one()
+    return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], json.dumps(plan)
+
+
+@pytest.mark.parametrize("sort", ["", "name", "-created_at", "updated_at"])
+def test_a_late_page_costs_what_the_first_one_costs(
+    platform: Platform, owner: Caller, login: Connection, sort: str
+) -> None:
+    from common.paging import cursor_of
+    from masterdata.lists import Wanted
+
+    first, plan = _buffers(login, *_statement(platform, owner, limit=20, sort=sort))
+    assert "Seq Scan" not in plan
+    column, falls = sort.lstrip("-") or "code", sort.startswith("-")
+    late = login.execute(
+        text(
+            f"select {column}, id from masterdata.customers where tenant_id = :t "
+            f"order by {column} {'desc' if falls else ''}, id offset :n limit 1"
+        ),
+        {"t": owner.tenant, "n": CUSTOMERS - 100},
+    ).one()
+    values = [late[0]] if column == "code" else list(late)
+    cursor = cursor_of(f"customers\n{Wanted(sort=sort).scope}", values)
+    last, plan = _buffers(login, *_statement(platform, owner, limit=20, sort=sort, cursor=cursor))
+    assert "Seq Scan" not in plan
+    assert "Index Cond" in plan
+    assert last <= 2 * first + 20
+
+
+def test_equal_names_do_not_make_late_pages_dear(
+    platform: Platform, owner: Caller, login: Connection
+) -> None:
+    """All customers have one name: only the id tells where the page starts, and the index knows it."""
+    from common.paging import cursor_of
+    from masterdata.lists import Wanted
+
+    twin = platform.register()
+    with platform.admin.begin() as connection:
+        connection.execute(
+            text(_FILL.replace("md5(n::text)", "'x'", 1)), {"tenant": twin.tenant, "count": 3000}
+        )
+    _settle(platform)
+    login.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": twin.tenant})
+    ids = login.execute(
+        text("select id from masterdata.customers where tenant_id = :t order by id"), {"t": twin.tenant}
+    ).scalars()
+    late: UUID = list(ids)[2900]
+    cursor = cursor_of(f"customers\n{Wanted(sort='name').scope}", ["Customer x", late])
+    first, _ = _buffers(login, *_statement(platform, twin, limit=20, sort="name"))
+    last, _ = _buffers(login, *_statement(platform, twin, limit=20, sort="name", cursor=cursor))
+    assert last <= 2 * first + 20
+
+
+def _search_plans(platform: Platform, tenant: str, *arguments: Any) -> list[str]:
+    """The plans of the statements inside the search function, run as the service's login."""
+    with platform.admin.connect() as connection:
+        connection.execute(text("load 'auto_explain'"))
+        for setting, value in (
+            ("auto_explain.log_min_duration", "0"),
+            ("auto_explain.log_nested_statements", "on"),
+            ("auto_explain.log_level", "notice"),
+            ("auto_explain.log_analyze", "on"),
+            ("client_min_messages", "notice"),
+            ("app.tenant_id", tenant),
+        ):
+            connection.execute(text("select set_config(:s, :v, false)"), {"s": setting, "v": value})
+        connection.execute(text("set role groundwork_masterdata"))
+        driver: Any = connection.connection.driver_connection
+        driver.notices.clear()
+        connection.execute(
+            text("select * from masterdata.search('customers', :p, :q)"),
+            {"p": arguments[0], "q": arguments[1]},
+        )
+        return [notice[b"M"].decode() for notice in driver.notices if b"masterdata.customers" in notice[b"M"]]
+
+
+def test_search_is_an_index_scan_under_row_level_security(platform: Platform, owner: Caller) -> None:
+    (name,) = platform.rows(
+        "select search from masterdata.customers where tenant_id = :t and code = 'C-4321'", t=owner.tenant
+    )[0]
+    word = name.split()[-1][:10]
+    (plan,) = _search_plans(platform, owner.tenant, [f"%{word}%"], word)
+    assert "Bitmap Index Scan on customers_tenant_id_search_idx" in plan
+    assert "Seq Scan" not in plan
+    found = re.search(r"Bitmap Index Scan.*rows=(\d+)", plan)
+    assert found is not None
+
+
+def test_a_search_without_result_tries_words_alike_by_index_too(platform: Platform, owner: Caller) -> None:
+    plans = _search_plans(platform, owner.tenant, ["%custimer zzz%"], "custimer zzz")
+    assert len(plans) == 2
+    assert all("Bitmap Index Scan on customers_tenant_id_search_idx" in plan for plan in plans)
+
+
+def test_without_the_function_row_level_security_would_keep_the_index_unused(
+    login: Connection, owner: Caller
+) -> None:
+    """Why the function is there: if PostgreSQL ever changes this, it can go."""
+    plan = login.execute(
+        text("explain select id from masterdata.customers where tenant_id = :t and search like '%abcdef%'"),
+        {"t": owner.tenant},
+    ).scalars()
+    assert not any("search ~~" in line and "Index Cond" in line for line in plan)
+
+
+def test_the_login_can_search_only_its_own_tenant(platform: Platform, owner: Caller) -> None:
+    engine = create_engine(platform.settings["masterdata"].database_url)
+    with engine.connect() as connection:
+        statement = text("select count(*) from masterdata.search('customers', '{% c%}', 'c')")
+        assert connection.execute(statement).scalar() == 0
+        connection.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": owner.tenant})
+        assert connection.execute(statement).scalar() == CUSTOMERS
+    engine.dispose()
