@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from common.errors import Invalid, Problem
@@ -68,15 +66,6 @@ class MomentRequired(Problem):
     """The set has rules with a validity period, so an evaluation needs the moment it is made for."""
 
     status, code, title = 422, "moment_required", "Say for which moment to evaluate"
-
-
-class ChainUnbounded(Problem):
-    """Forward chaining reached its bound without settling."""
-
-    status, code, title = 422, "chain_unbounded", "The rules keep changing the facts"
-
-    def __init__(self, detail: str, **members: Any) -> None:
-        super().__init__(detail, **members)
 
 
 def _pointer(field: str) -> str:
