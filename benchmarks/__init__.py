@@ -1,0 +1,1 @@
+"""Figures, side by side with peers, in one run: ``make bench``, or ``make bench ARGS="operations"``."""

@@ -8,6 +8,7 @@ import pytest
 
 from common import database
 from common.operation import SERVICES, Operation, discover
+from masterdata import customers
 from tests.integration.platform import Platform
 
 
@@ -61,3 +62,27 @@ def test_a_connection_that_died_while_idle_is_replaced(fresh_platform: Platform)
     )
     assert fresh_platform.call(ready).ok()["status"] == "pass"
     assert database.engine().pool.status()
+
+
+def test_a_request_over_a_connection_that_died_while_idle_succeeds(fresh_platform: Platform) -> None:
+    owner = fresh_platform.register()
+    owner.call(customers.create, {"code": "C-1", "name": "x"}).ok(201)
+    fresh_platform.rows(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = :name and pid <> pg_backend_pid()",
+        name=fresh_platform.name,
+    )
+    owner.call(customers.create, {"code": "C-2", "name": "x"}).ok(201)
+    assert len(owner.call(customers.list_).ok()["items"]) == 2
+
+
+def test_a_database_that_is_down_is_a_503_that_changes_nothing(fresh_platform: Platform) -> None:
+    owner = fresh_platform.register()
+    owner.call(customers.list_).ok()
+    working = fresh_platform.settings["masterdata"].database_url
+    fresh_platform.configure("masterdata", database_url="postgresql://x:y@127.0.0.1:1/z")
+    answer = owner.call(customers.create, {"code": "C-1", "name": "x"})
+    assert answer.problem(503, "unavailable")
+    assert answer.headers["Retry-After"]
+    fresh_platform.configure("masterdata", database_url=working)
+    assert owner.call(customers.list_).ok()["items"] == []

@@ -7,23 +7,12 @@ from functools import cache
 from typing import Any
 
 import msgspec
-import pg8000.dbapi
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
+from common.postgres import Connection, InterfaceError
 from common.settings import Settings, settings
-
-
-class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]
-    """pg8000 ends a transaction over the extended protocol: three round trips. The simple one takes one."""
-
-    def commit(self) -> None:
-        self.execute_simple("commit")
-
-    def rollback(self) -> None:
-        if self._in_transaction:
-            self.execute_simple("rollback")
 
 
 def url_of(configuration: Settings) -> URL:
@@ -97,7 +86,7 @@ def is_disconnect(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, (OSError, pg8000.dbapi.InterfaceError)):
+    if isinstance(cause, (OSError, InterfaceError)):
         return True
     return sqlstate(error)[:2] in ("08", "57") and sqlstate(error) != "57014"
 

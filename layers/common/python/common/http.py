@@ -17,6 +17,7 @@ from common.errors import MEDIA_TYPE, Forbidden, Problem, Unavailable
 from common.etag import etag, none_match
 from common.idempotency import Answer, Record
 from common.operation import PUBLIC, SELF, Operation
+from common.postgres import Error as DriverError
 from common.principal import ANONYMOUS, Principal
 from common.request import Request, Response
 from common.settings import settings
@@ -66,14 +67,14 @@ class HttpPipeline:
             metrics.discard()
             logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
             return self._refusal(problem, request.path)
-        except (DBAPIError, PoolTimeout, OSError) as error:
+        except (DBAPIError, DriverError, PoolTimeout, OSError) as error:
             metrics.discard()
             logs.OPERATION_FAILED(exc_info=error)
             if isinstance(error, PoolTimeout) or database.is_disconnect(error):
                 return self._refusal(
                     Unavailable("The database does not answer; nothing was changed."), request.path
                 )
-            if isinstance(error, DBAPIError) and database.sqlstate(error) == "57014":
+            if database.sqlstate(error) == "57014":
                 return self._refusal(
                     Unavailable("It took too long and was given up; nothing was changed."), request.path
                 )
@@ -95,7 +96,7 @@ class HttpPipeline:
             work = self._work(principal, token, correlation, trace)
             try:
                 return self._transact(request, work, token)
-            except DBAPIError as error:
+            except (DBAPIError, DriverError) as error:
                 lost = database.is_disconnect(error)
                 if lost:
                     work.invalidate()

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, CursorResult, Engine, Executable, RootTransaction
 
-from common import outbox
+from common import database, outbox
 from common.clock import Clock
 from common.errors import Unauthenticated
 from common.events import Envelope, type_of
@@ -94,7 +94,9 @@ class Work:
                 self._admit(*rows[0][:3])
             if expression:
                 self.opened = rows[0][-1]
-        except BaseException:
+        except BaseException as error:
+            if database.is_disconnect(error):
+                connection.invalidate()
             connection.close()
             raise
         self._connection = connection
