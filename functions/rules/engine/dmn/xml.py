@@ -77,6 +77,8 @@ class _Reader:
         except expat.ExpatError as error:
             reason = expat.ErrorString(error.code)
             raise InvalidXml(f"Line {error.lineno}, column {error.offset + 1}: {reason}.") from error
+        except (LookupError, ValueError) as error:
+            raise InvalidXml(f"Its encoding cannot be read: {error}.") from error
         if self._root is None:
             raise InvalidXml("The document has no element.")
         return self._root
