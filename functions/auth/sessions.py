@@ -1,136 +1,157 @@
-"""Sessions: signing in, and being ended."""
+"""Sessions: signing in, seeing where one is signed in, and ending it."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import Row, func, select, text, update
+from sqlalchemy import Row, or_, select
 
-from auth import keys, metrics, passwords
-from auth.errors import BadCredentials
-from auth.events import LoginFailed, SessionRevoked, SessionStarted
-from auth.tables import roles, sessions, user_roles, users
-from common.errors import NotFound
-from common.identifiers import uuid7
-from common.operation import PUBLIC, SELF, operation
+from auth import credentials, ending, in_person, issuing
+from auth.credentials import Presented
+from auth.events import LoginFailed, SessionRevoked, SessionStarted, UserLocked
+from auth.issuing import TokenResponse
+from auth.tables import sessions
+from common.errors import BadRequest, Forbidden, NotFound
+from common.operation import PUBLIC, SELF, Uses, operation
+from common.paging import Page, Paging, keyset, page
 from common.principal import Principal
 from common.request import Request
-from common.settings import settings
-from common.tokens import Claims
 from common.work import Work
 
-ACCESS_LIFETIME = timedelta(minutes=15)
-SESSION_LIFETIME = timedelta(hours=12)
+READ = "auth.session.read"
+REVOKE = "auth.session.revoke"
 
 Text = Annotated[str, Meta(max_length=256)]
 
 
 class Credentials(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user signs in with."""
+    """What a user signs in with; ``otp`` is the authenticator's code, or a recovery code."""
 
     tenant: Text
     email: Text
     password: Text
+    otp: Annotated[str, Meta(max_length=40)] | None = None
 
 
-class TokenResponse(Struct, frozen=True, omit_defaults=True):
-    """Tokens as OAuth 2 answers them (RFC 6749, 5.1); ``expires_in`` is in seconds."""
+class Session(Struct, frozen=True, kw_only=True):
+    """A user's signed-in device or application."""
 
-    access_token: str
-    expires_in: int
-    scope: str
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the type's name
+    id: UUID
+    user_id: UUID
+    client_id: str
+    methods: list[str]
+    source_ip: str
+    user_agent: str
+    current: bool
+    """Whether it is the caller's own."""
+    created_at: datetime
+    refreshed_at: datetime | None
+    expires_at: datetime
+    version: int
 
 
-@operation("POST /auth/login", permission=PUBLIC, emits=(SessionStarted, LoginFailed), memory=1024)
-def login(credentials: Credentials, request: Request, work: Work) -> TokenResponse:
-    """Sign in with tenant, address and password. The answer to a wrong one never says which was wrong."""
-    user = _user(credentials, work)
-    if not passwords.matches(user.password_hash if user else None, credentials.password) or user is None:
-        metrics.login_attempts_total.inc(result="failed")
-        if user is not None:
-            work.emit(LoginFailed(user.id, "password", request.source_ip))
-        raise BadCredentials("Check tenant, address and password.")
-    metrics.login_attempts_total.inc(result="succeeded")
-    work.act_as(Principal("user", user.id, work.tenant))
-    session = _start(user.id, request, work)
-    return _issue(user.id, user.authorization_version, session, work)
+class Ended(Struct, frozen=True):
+    """How many sessions were ended."""
+
+    ended: int
+
+
+@operation(
+    "POST /auth/login",
+    permission=PUBLIC,
+    emits=(SessionStarted, LoginFailed, UserLocked),
+    uses={Uses.SIGNING},
+    memory=1024,
+    concurrency=40,
+)
+def login(given: Credentials, request: Request, work: Work) -> TokenResponse:
+    """Sign in with tenant, address, password and, where the account has an authenticator, its code.
+
+    The answer to a wrong one never says which was wrong, and takes as long. Failures close the account, and
+    the address they come from, for a time that doubles with each.
+    """
+    presented = Presented(given.tenant, given.email, given.password, given.otp)
+    subject, methods = credentials.verify(presented, request, work)
+    session, refresh = issuing.start(subject, methods, request, work)
+    return issuing.tokens(subject, session, request, work, grant="password", refresh=refresh)
+
+
+@operation("POST /auth/logout", permission=SELF, status=204, emits=SessionRevoked)
+def logout(principal: Principal, work: Work) -> None:
+    """End the caller's session: its access and refresh tokens are refused from here on."""
+    ending.end(work, "logout", sessions.c.id == principal.session)
+
+
+@operation("GET /auth/sessions", permission=SELF)
+def list_(principal: Principal, paging: Paging, work: Work, user_id: UUID | None = None) -> Page[Session]:
+    """List the living sessions of the caller, or, with the permission auth.session.read, of ``user_id``."""
+    user = _whose(principal, user_id, READ, work)
+    scope = f"sessions:{user}"
+    living = select(sessions).where(
+        sessions.c.tenant_id == work.tenant,
+        sessions.c.user_id == user,
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > work.now,
+        or_(sessions.c.idle_expires_at.is_(None), sessions.c.idle_expires_at > work.now),
+    )
+    rows = work.execute(
+        keyset(living, [(sessions.c.id, True)], paging.after(scope, [UUID]), paging.limit)
+    ).all()
+    return page(rows, paging.limit, scope, lambda row: [row.id], lambda row: told(row, principal))
 
 
 @operation("DELETE /auth/sessions/{id}", permission=SELF, status=204, emits=SessionRevoked)
 def revoke(id: UUID, principal: Principal, work: Work) -> None:  # noqa: A002 - the path's name
-    """End one of the caller's sessions. Its tokens are refused from here on."""
-    ended = work.execute(
-        update(sessions)
-        .where(sessions.c.id == id, sessions.c.user_id == principal.id, sessions.c.revoked_at.is_(None))
-        .values(revoked_at=work.now)
-    )
-    if ended.rowcount == 0:
+    """End a session of the caller's, or, with the permission auth.session.revoke, anyone's. At once."""
+    conditions = [sessions.c.id == id]
+    if not principal.may(REVOKE):
+        conditions.append(sessions.c.user_id == in_person.require(principal, work).id)
+    owner = select(sessions.c.user_id).where(sessions.c.tenant_id == work.tenant, sessions.c.id == id)
+    own = work.execute(owner).scalar_one_or_none() == principal.id
+    if not ending.end(work, "user" if own else "administrator", *conditions):
         raise NotFound("No such session lives.")
-    assert principal.id is not None
-    work.emit(SessionRevoked(id, principal.id, "user"))
 
 
-def _user(credentials: Credentials, work: Work) -> Row[Any] | None:
-    tenant = work.execute(text("select auth.tenant_of(:slug)"), {"slug": credentials.tenant}).scalar_one()
-    if tenant is None:
-        return None
-    work.enter(tenant)
-    return work.execute(
-        select(users.c.id, users.c.password_hash, users.c.authorization_version).where(
-            users.c.tenant_id == tenant,
-            users.c.email == credentials.email.lower(),
-            users.c.status == "active",
-        )
-    ).one_or_none()
+@operation("DELETE /auth/sessions", permission=SELF, emits=SessionRevoked)
+def revoke_all(
+    principal: Principal, work: Work, user_id: UUID | None = None, keep_current: bool = False
+) -> Ended:
+    """End all sessions of the caller, or, with the permission auth.session.revoke, of ``user_id``.
+
+    With ``keep_current`` the caller's own session stays: sign out everywhere else.
+    """
+    user = _whose(principal, user_id, REVOKE, work)
+    but = principal.session if keep_current else None
+    reason: ending.Reason = "user" if user == principal.id else "administrator"
+    return Ended(len(ending.end_of_user(work, user, reason, but=but)))
 
 
-def _start(user: UUID, request: Request, work: Work) -> UUID:
-    session = uuid7()
-    work.execute(
-        sessions.insert().values(
-            id=session,
-            tenant_id=work.tenant,
-            user_id=user,
-            created_at=work.now,
-            expires_at=work.now + SESSION_LIFETIME,
-            source_ip=request.source_ip,
-            user_agent=request.user_agent,
-        )
+def told(row: Row[Any], principal: Principal) -> Session:
+    """A session's row as the caller sees it."""
+    return Session(
+        id=row.id,
+        user_id=row.user_id,
+        client_id=row.client_id,
+        methods=row.methods,
+        source_ip=row.source_ip,
+        user_agent=row.user_agent,
+        current=row.id == principal.session,
+        created_at=row.created_at,
+        refreshed_at=row.refreshed_at,
+        expires_at=row.expires_at,
+        version=row.version,
     )
-    work.emit(SessionStarted(session, user, request.source_ip, request.user_agent))
-    return session
 
 
-def _grants(user: UUID, work: Work) -> list[str]:
-    held = (
-        select(func.unnest(roles.c.permissions))
-        .select_from(roles.join(user_roles, user_roles.c.role_id == roles.c.id))
-        .where(user_roles.c.tenant_id == work.tenant, user_roles.c.user_id == user)
-        .distinct()
-    )
-    return sorted(work.execute(held).scalars())
-
-
-def _issue(user: UUID, version: int, session: UUID, work: Work) -> TokenResponse:
-    scope = " ".join(_grants(user, work))
-    issued = int(work.now.timestamp())
-    claims = Claims(
-        iss=settings().issuer,
-        sub=user,
-        aud=settings().audience,
-        exp=issued + int(ACCESS_LIFETIME.total_seconds()),
-        iat=issued,
-        jti=str(uuid7()),
-        client_id="groundwork",
-        tid=work.tenant,
-        sid=session,
-        scope=scope,
-        ver=version,
-    )
-    metrics.token_generations_total.inc(grant="password")
-    token = keys.current(work).sign(claims)
-    return TokenResponse(token, int(ACCESS_LIFETIME.total_seconds()), scope)
+def _whose(principal: Principal, user: UUID | None, permission: str, work: Work) -> UUID:
+    """Whose sessions are meant: the caller's own, or, with the permission, another user's."""
+    if principal.kind != "user" or user not in (None, principal.id):
+        if not principal.may(permission):
+            raise Forbidden(f"Other users' sessions need the permission {permission}.", permission=permission)
+        if user is None:
+            raise BadRequest("Say whose: user_id.", parameter="user_id")
+        return user
+    return in_person.require(principal, work).id

@@ -158,6 +158,7 @@ sessions = Table(
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "user_id"], ["auth.users.tenant_id", "auth.users.id"]),
     Index(None, "tenant_id", "user_id", "id"),
+    Index(None, "expires_at"),
     Index("sessions_live_idx", "expires_at", postgresql_where=text("revoked_at is null")),
 )
 

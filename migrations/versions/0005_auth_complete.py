@@ -67,6 +67,9 @@ def _extend_tables() -> None:
         op.f("sessions_tenant_id_id_key"), "sessions", ["tenant_id", "id"], schema="auth"
     )
     op.create_index(
+        op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False, schema="auth"
+    )
+    op.create_index(
         "sessions_live_idx",
         "sessions",
         ["expires_at"],
@@ -237,68 +240,59 @@ def _create_functions() -> None:
             from auth.sign_in_failures f where f.key = p_account;
             select f.blocked_until into address_blocked_until
             from auth.sign_in_failures f where f.key = p_address;
-            perform set_config(
-                'app.tenant_id', coalesce(tenant, '00000000-0000-0000-0000-000000000000')::text, true
-            );
         end $$
     """)
-    # A client is known by its id alone; its tenant is entered with it.
+    # A client is known by its id alone; its tenant is read with it.
     op.execute("""
-        create function auth.enter_client(p_client uuid) returns auth.clients
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-        declare
-            found_client auth.clients;
-        begin
-            select * into found_client from auth.clients c where c.id = p_client and c.deleted_at is null;
-            if found_client.tenant_id is not null then
-                perform set_config('app.tenant_id', found_client.tenant_id::text, true);
-            end if;
-            return found_client;
-        end $$
+        create function auth.client_of(p_client uuid) returns setof auth.clients
+        language sql stable security definer set search_path = pg_catalog, pg_temp
+        as 'select * from auth.clients c where c.id = p_client and c.deleted_at is null'
     """)
-    # Housekeeping over all tenants: what has expired and can do nothing any more.
-    op.execute("""
-        create function auth.sweep(p_now timestamptz, out swept bigint)
-        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-        declare
-            gone bigint;
-        begin
-            swept := 0;
-            delete from auth.one_time_tokens t where t.expires_at < p_now - interval '1 day';
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-            delete from auth.revoked_tokens t where t.expires_at < p_now - interval '1 day';
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-            delete from auth.sign_in_failures f
-            where f.last_at < p_now - interval '2 days'
-              and (f.blocked_until is null or f.blocked_until < p_now);
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-            delete from auth.sessions s where least(s.expires_at, s.revoked_at) < p_now - interval '30 days';
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-            delete from auth.idempotency i where i.created_at < p_now - interval '1 day';
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-            delete from auth.signing_keys k where k.expires_at < p_now - interval '1 day';
-            get diagnostics gone = row_count;
-            swept := swept + gone;
-        end $$
-    """)
+    _create_sweep()
     for function in (
         "auth.enter_sign_in(text, bytea, bytea)",
-        "auth.enter_client(uuid)",
+        "auth.client_of(uuid)",
         "auth.sweep(timestamptz)",
     ):
         op.execute(f"revoke execute on function {function} from public")
         op.execute(f"grant execute on function {function} to groundwork_auth")
 
 
+def _create_sweep() -> None:
+    # Housekeeping over all tenants: what has expired and can do nothing any more, so many rows at a time.
+    spent = {
+        "one_time_tokens": ("id", "expires_at < p_now - interval '1 day'"),
+        "revoked_tokens": ("id", "expires_at < p_now - interval '1 day'"),
+        "sign_in_failures": ("key", "last_at < p_now - interval '2 days'"),
+        "sessions": ("id", "expires_at < p_now - interval '30 days'"),
+        "signing_keys": ("kid", "expires_at < p_now - interval '1 day'"),
+    }
+    deletions = "".join(
+        f"""
+            delete from auth.{table} where {key} in (
+                select {key} from auth.{table} where {condition} limit 10000
+            );
+            get diagnostics gone = row_count;
+            swept := swept + gone;
+        """
+        for table, (key, condition) in spent.items()
+    )
+    op.execute(f"""
+        create function auth.sweep(p_now timestamptz, out swept bigint)
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        declare
+            gone bigint;
+        begin
+            swept := 0;
+            {deletions}
+        end $$
+    """)
+
+
 def downgrade() -> None:
     """Take them away."""
     op.execute("drop function auth.enter_sign_in(text, bytea, bytea)")
-    op.execute("drop function auth.enter_client(uuid)")
+    op.execute("drop function auth.client_of(uuid)")
     op.execute("drop function auth.sweep(timestamptz)")
     op.execute("""
         create or replace function platform.enter(
@@ -327,6 +321,7 @@ def downgrade() -> None:
     ):
         op.drop_table(table, schema="auth")
     op.drop_index("sessions_live_idx", table_name="sessions", schema="auth")
+    op.drop_index("sessions_expires_at_idx", table_name="sessions", schema="auth")
     op.drop_constraint(op.f("sessions_tenant_id_id_key"), "sessions", schema="auth")
     for column in (
         "version",

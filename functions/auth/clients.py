@@ -1,0 +1,224 @@
+"""Clients: service accounts, and the applications that users sign in to."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct, field
+from sqlalchemy import Row, insert, select, update
+
+from auth import ending, grants, permissions, redirects
+from auth.events import ClientCreated, ClientDeleted, ClientUpdated, SessionRevoked
+from auth.names import Name
+from auth.opaque import digest
+from auth.tables import clients, sessions
+from common.errors import Invalid, NotFound
+from common.identifiers import uuid7
+from common.operation import operation
+from common.paging import Page, Paging, keyset, page
+from common.tokens import encode
+from common.work import Work
+
+GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+
+
+class NewClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A client to be. ``permissions`` is what a service account may do, and the most that an application may
+    do for a user who signs in to it.
+    """
+
+    name: Name
+    grant_types: Annotated[list[GrantType], Meta(min_length=1, max_length=3)] = field(
+        default_factory=lambda: ["client_credentials"]
+    )
+    redirect_uris: Annotated[list[str], Meta(max_length=20)] = []
+    permissions: Annotated[list[str], Meta(max_length=200)] = []
+    public: bool = False
+    """An application that can keep no secret: in a browser, on a phone."""
+    token_alg: Literal["ES256", "RS256"] = "ES256"  # noqa: S105 - an algorithm
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """A client."""
+
+    id: UUID
+    name: str
+    grant_types: list[str]
+    redirect_uris: list[str]
+    permissions: list[str]
+    public: bool
+    token_alg: str
+    version: int
+    created_at: datetime
+    created_by: str
+
+
+class ClientWithSecret(Client, frozen=True, kw_only=True):
+    """A client with its secret, which is shown this once."""
+
+    client_secret: str | None
+
+
+class Secret(Struct, frozen=True):
+    """A client's new secret, which is shown this once."""
+
+    client_id: UUID
+    client_secret: str
+
+
+@operation("POST /auth/clients", permission="auth.client.create", status=201, emits=ClientCreated)
+def create(new: NewClient, work: Work) -> ClientWithSecret:
+    """Register a client. Its secret is in this answer and nowhere else; only what you hold can be given."""
+    _check(new)
+    grants.check_known(new.permissions, permissions.catalogue(work))
+    grants.check_held(work.principal, new.permissions)
+    secret = None if new.public else _new_secret()
+    row = work.execute(
+        insert(clients)
+        .values(
+            id=uuid7(),
+            tenant_id=work.tenant,
+            name=new.name,
+            secret_hash=digest(secret.encode()) if secret else None,
+            grant_types=list(dict.fromkeys(new.grant_types)),
+            redirect_uris=list(dict.fromkeys(new.redirect_uris)),
+            permissions=grants.minimal(new.permissions),
+            token_alg=new.token_alg,
+            created_at=work.now,
+            created_by=work.principal.name,
+            updated_at=work.now,
+        )
+        .returning(clients)
+    ).one()
+    work.emit(
+        ClientCreated(
+            row.id,
+            row.name,
+            row.grant_types,
+            row.redirect_uris,
+            row.permissions,
+            new.public,
+            row.token_alg,
+            row.version,
+        )
+    )
+    return ClientWithSecret(**_fields(row), client_secret=secret)
+
+
+@operation("GET /auth/clients", permission="auth.client.read")
+def list_(paging: Paging, work: Work) -> Page[Client]:
+    """List the clients, the newest first."""
+    living = select(clients).where(clients.c.tenant_id == work.tenant, clients.c.deleted_at.is_(None))
+    order = [(clients.c.created_at, True), (clients.c.id, True)]
+    rows = work.execute(keyset(living, order, paging.after("clients", [datetime, UUID]), paging.limit)).all()
+    return page(rows, paging.limit, "clients", lambda row: [row.created_at, row.id], _told)
+
+
+@operation("GET /auth/clients/{id}", permission="auth.client.read")
+def read(id: UUID, work: Work) -> Client:  # noqa: A002 - the path's name
+    """Read one client."""
+    return _told(_row(work, id))
+
+
+@operation(
+    "DELETE /auth/clients/{id}",
+    permission="auth.client.delete",
+    status=204,
+    emits=(ClientDeleted, SessionRevoked),
+)
+def delete(id: UUID, work: Work) -> None:  # noqa: A002
+    """Remove a client. Its own tokens, and those of users who signed in to it, are refused at once."""
+    row = _row(work, id)
+    gone = (
+        update(clients)
+        .where(clients.c.tenant_id == work.tenant, clients.c.id == id, clients.c.deleted_at.is_(None))
+        .values(deleted_at=work.now, updated_at=work.now, version=clients.c.version + 1)
+        .returning(clients.c.version)
+    )
+    version = work.execute(gone).scalar_one_or_none()
+    if version is None:
+        raise _unknown(id)
+    ending.end(work, "client", sessions.c.client_id == str(row.id))
+    work.emit(ClientDeleted(id, version))
+
+
+@operation("POST /auth/clients/{id}/secret", permission="auth.client.update", emits=ClientUpdated)
+def replace_secret(id: UUID, work: Work) -> Secret:  # noqa: A002
+    """Give a client a new secret. The old one, and the tokens got with it, are refused at once."""
+    row = _row(work, id)
+    if row.secret_hash is None:
+        raise Invalid.at("/id", "A public client has no secret.")
+    grants.check_outranks(work.principal, row.permissions, "The client")
+    secret = _new_secret()
+    changed = (
+        update(clients)
+        .where(clients.c.tenant_id == work.tenant, clients.c.id == id, clients.c.deleted_at.is_(None))
+        .values(
+            secret_hash=digest(secret.encode()),
+            authorization_version=clients.c.authorization_version + 1,
+            version=clients.c.version + 1,
+            updated_at=work.now,
+        )
+        .returning(clients.c.version)
+    )
+    version = work.execute(changed).scalar_one_or_none()
+    if version is None:
+        raise _unknown(id)
+    work.emit(ClientUpdated(id, version))
+    return Secret(id, secret)
+
+
+def _check(new: NewClient) -> None:
+    code = "authorization_code" in new.grant_types
+    if code != bool(new.redirect_uris):
+        raise Invalid.at(
+            "/redirect_uris", "Redirect URIs go with the grant authorization_code, and it with them."
+        )
+    if "refresh_token" in new.grant_types and not code:
+        raise Invalid.at("/grant_types", "refresh_token goes with authorization_code.")
+    if new.public and "client_credentials" in new.grant_types:
+        raise Invalid.at("/public", "A service account keeps a secret; it cannot be public.")
+    for place, uri in enumerate(new.redirect_uris):
+        if (why := redirects.fault(uri)) is not None:
+            raise Invalid.at(f"/redirect_uris/{place}", f"The redirect URI cannot be used: {why}.")
+
+
+def _new_secret() -> str:
+    return f"gw_{encode(os.urandom(32))}"
+
+
+def _row(work: Work, client: UUID) -> Row[Any]:
+    row = work.execute(
+        select(clients).where(
+            clients.c.tenant_id == work.tenant, clients.c.id == client, clients.c.deleted_at.is_(None)
+        )
+    ).one_or_none()
+    if row is None:
+        raise _unknown(client)
+    return row
+
+
+def _unknown(client: UUID) -> NotFound:
+    return NotFound(f"There is no client {client}.")
+
+
+def _told(row: Row[Any]) -> Client:
+    return Client(**_fields(row))
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "grant_types": row.grant_types,
+        "redirect_uris": row.redirect_uris,
+        "permissions": row.permissions,
+        "public": row.secret_hash is None,
+        "token_alg": row.token_alg,
+        "version": row.version,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+    }
