@@ -12,6 +12,7 @@ from typing import Any
 from common import asyncapi, events, metrics, openapi
 from common.operation import (
     SERVICES,
+    Command,
     CustomResource,
     LogSubscription,
     Operation,
@@ -82,6 +83,8 @@ def _trigger(operation: Operation[..., object]) -> str:
             return "metric lines of every log group"
         case CustomResource(name=name):
             return f"deployment (`{name}`)"
+        case Command(name=name):
+            return f"operator (`make {name}`)"
 
 
 def _operations(operations: list[Operation[..., object]]) -> str:

@@ -180,8 +180,8 @@ class TestSamples:
             "n": [2.0, 3.0],
         }
         counted: Counter[tuple[str, str, str]] = Counter()
-        for series, value in collector.samples(line):
-            counted[series] += value  # type: ignore[assignment]
+        for sample in collector.samples(line):
+            counted[sample.series] += sample.value  # type: ignore[assignment]
         assert counted == {
             ("auth", "d_seconds_bucket", '{"le":"0.01","route":"r"}'): 1.0,
             ("auth", "d_seconds_bucket", '{"le":"0.025","route":"r"}'): 1.0,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from common import database, logs, metrics
+from common import database, logs, metrics, tracing
 from common.clock import Clock
 from common.operation import Operation
 from common.settings import settings
@@ -49,8 +49,10 @@ class BackgroundPipeline:
 
     def __call__(self, event: Any, context: Any) -> Any:
         started = time.perf_counter()
-        logs.logger().append_keys(operation=self._operation.id)
-        work = Work(database.engine(), settings().service) if Work in self._parameters.values() else None
+        trace, correlation = tracing.continued(), str(uuid4())
+        name = self._operation.id
+        logs.logger().append_keys(correlation_id=correlation, trace_id=trace.trace_id, operation=name)
+        work = self._work(correlation, trace)
         given: dict[Any, Any] = {
             Work: work,
             Clock: Clock(),
@@ -59,9 +61,10 @@ class BackgroundPipeline:
         status = "failed"
         try:
             arguments = {name: given.get(kind, event) for name, kind in self._parameters.items()}
-            result = self._operation.function(**arguments)
-            if work is not None:
-                work.commit()
+            with tracing.recorded(name, trace, correlation_id=correlation):
+                result = self._operation.function(**arguments)
+                if work is not None:
+                    work.commit()
             status = "ok"
             return result
         except Exception as error:
@@ -73,7 +76,11 @@ class BackgroundPipeline:
         finally:
             if work is not None:
                 work.rollback()
-            labels = {"operation": self._operation.id, "status": status}
-            metrics.requests_total.inc(1, **labels)
-            metrics.request_duration_seconds.observe(time.perf_counter() - started, **labels)
-            metrics.flush(str(uuid4()))
+            metrics.finish(name, status, time.perf_counter() - started, str(uuid4()), trace)
+
+    def _work(self, correlation: str, trace: tracing.Trace) -> Work | None:
+        if Work not in self._parameters.values():
+            return None
+        return Work(
+            database.engine(), settings().service, correlation=correlation, traceparent=trace.traceparent
+        )

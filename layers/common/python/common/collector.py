@@ -13,53 +13,49 @@ import gzip
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import text
 
-from common import logs
+from common import logs, series
 from common.metrics import LATENCY_BUCKETS
 from common.operation import PLATFORM, Uses, on_metric_lines
+from common.series import Exemplar, Series, canonical
 from common.work import Work
 
 _NEW = text("""
 insert into platform.metric_line (id) select unnest(cast(:ids as text[])) on conflict do nothing returning id
 """)
-_ADD = text("""
-insert into platform.metric_series (service, name, labels, value)
-select service, name, labels, value
-from json_to_recordset(cast(:series as json)) as s(service text, name text, labels text, value float8)
-order by service, name, labels
-on conflict (service, name, labels)
-do update set value = metric_series.value + excluded.value, updated_at = now()
-""")
-# CloudWatch Logs retries a delivery for 24 hours; identifiers are remembered for longer than that.
+MEMORY = timedelta(days=4)
+"""How long identifiers are remembered. A line that comes later, out of the dead letters, may have been
+counted by another delivery and is refused: machines try again for hours, people over a weekend.
+"""
 _FORGET = text("""
 delete from platform.metric_line where id in (
-    select id from platform.metric_line where counted_at < now() - interval '2 days' limit 1000
+    select id from platform.metric_line where counted_at < now() - cast(:memory as interval) limit 1000
 )
 """)
-
-Series = tuple[str, str, str]
-"""Service, sample name, labels as canonical JSON."""
+_MARGIN = timedelta(hours=1)
 
 
 @on_metric_lines(service=PLATFORM, uses={Uses.METRICS}, timeout=60, memory=256)
 def collect(event: dict[str, Any], work: Work) -> dict[str, int]:
     """Count the metric lines of one log batch."""
-    lines = dict(_lines(event))
+    lines = dict(_recent(_lines(event), work.now))
     if not lines:
         return {"lines": 0, "counted": 0}
     new = {row.id for row in work.execute(_NEW, {"ids": sorted(lines)})}
     totals: Counter[Series] = Counter()
-    for identifier in new:
-        for series, value in samples(lines[identifier]):
-            totals[series] += value  # type: ignore[assignment]
-    if totals:
-        rows = [{"service": s, "name": n, "labels": x, "value": v} for (s, n, x), v in totals.items()]
-        work.execute(_ADD, {"series": msgspec.json.encode(rows).decode()})
-    work.execute(_FORGET)
+    exemplars: dict[Series, Exemplar] = {}
+    for identifier in sorted(new):
+        for sample in samples(lines[identifier]):
+            totals[sample.series] += sample.value  # type: ignore[assignment]
+            if sample.exemplar is not None:
+                exemplars[sample.series] = sample.exemplar
+    series.add(work.connection, totals, exemplars)
+    work.execute(_FORGET, {"memory": MEMORY})
     return {"lines": len(lines), "counted": len(new)}
 
 
@@ -84,28 +80,52 @@ def _lines(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield line["line"], line
 
 
-def samples(line: dict[str, Any]) -> Iterator[tuple[Series, float]]:
+def _recent(
+    lines: Iterator[tuple[str, dict[str, Any]]], now: datetime
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    oldest = (now - MEMORY + _MARGIN).timestamp() * 1000
+    late = 0
+    for identifier, line in lines:
+        if line["_aws"].get("Timestamp", 0) >= oldest:
+            yield identifier, line
+        else:
+            late += 1
+    if late:
+        logs.METRIC_LINES_TOO_LATE(lines=late)
+
+
+class Sample(NamedTuple):
+    """What a line adds to one series, and the trace that it is an example of."""
+
+    series: Series
+    value: float
+    exemplar: Exemplar | None = None
+
+
+def samples(line: dict[str, Any]) -> Iterator[Sample]:
     """What a line adds to which series: a counter's amount; a histogram's buckets (each observation in
     its own bucket only), sum and count.
     """
     service = line.get("service", "")
     for directive in line["_aws"]["CloudWatchMetrics"]:
+        # The first set has the labels; further ones are CloudWatch's totals of the same values.
         names = [name for name in directive["Dimensions"][0] if name != "service"]
         labels = {name: line[name] for name in names}
         for definition in directive["Metrics"]:
             name = definition["Name"]
             values = line[name] if isinstance(line[name], list) else [line[name]]
             if definition["Unit"] == "Count":
-                yield (service, name, canonical(labels)), float(sum(values))
+                yield Sample((service, name, canonical(labels)), float(sum(values)))
                 continue
             bounds = line.get("buckets", {}).get(name, LATENCY_BUCKETS)
             for value in values:
                 place = bisect_left(bounds, value)
                 bound = str(bounds[place]) if place < len(bounds) else "+Inf"
-                yield (service, f"{name}_bucket", canonical(labels | {"le": bound})), 1.0
-                yield (service, f"{name}_sum", canonical(labels)), float(value)
+                bucket = (service, f"{name}_bucket", canonical(labels | {"le": bound}))
+                yield Sample(bucket, 1.0, _exemplar(line, float(value)))
+                yield Sample((service, f"{name}_sum", canonical(labels)), float(value))
 
 
-def canonical(labels: dict[str, str]) -> str:
-    """Labels as JSON with sorted keys: equal labels are equal text."""
-    return msgspec.json.encode(dict(sorted(labels.items()))).decode()
+def _exemplar(line: dict[str, Any], value: float) -> Exemplar | None:
+    trace = line.get("exemplar")
+    return Exemplar(trace, value, line["_aws"]["Timestamp"] / 1000) if isinstance(trace, str) else None

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import text
 
-from common import database, logs, metrics
+from common import database, logs, metrics, tracing
 from common.events import Envelope
 from common.operation import Operation
 from common.principal import Principal
@@ -44,23 +44,29 @@ class TopicPipeline:
                     self._receive(record)
             status = "ok"
         finally:
-            labels = {"operation": self._operation.id, "status": status}
-            metrics.requests_total.inc(1, **labels)
-            metrics.request_duration_seconds.observe(time.perf_counter() - started, **labels)
-            metrics.flush(str(uuid4()))
+            seconds, line = time.perf_counter() - started, str(uuid4())
+            metrics.finish(self._operation.id, status, seconds, line, tracing.continued())
 
     def _receive(self, record: dict[str, Any]) -> None:
         envelope = envelope_of(record)
+        trace = tracing.continued(envelope.traceparent)
         logs.logger().append_keys(
-            correlation_id=envelope.correlation, operation=self._operation.id, event_id=str(envelope.id)
+            correlation_id=envelope.correlation,
+            trace_id=trace.trace_id,
+            operation=self._operation.id,
+            event_id=str(envelope.id),
         )
+        with tracing.recorded(self._operation.id, trace, correlation_id=envelope.correlation):
+            self._deal_with(envelope, trace)
+
+    def _deal_with(self, envelope: Envelope, trace: tracing.Trace) -> None:
         principal = Principal("system", None, envelope.tenant)
         work = Work(
             database.engine(),
             settings().service,
             principal=principal,
             correlation=envelope.correlation,
-            traceparent=envelope.traceparent,
+            traceparent=trace.traceparent,
         )
         try:
             if self._is_new(work, envelope.id):

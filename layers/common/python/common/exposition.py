@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import importlib.util
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 from prometheus_client.core import (
     CounterMetricFamily,
+    Exemplar,
     GaugeMetricFamily,
     HistogramMetricFamily,
 )
@@ -22,15 +23,15 @@ from sqlalchemy import text
 from common import metrics
 from common.errors import Unauthenticated
 from common.metrics import Metric
-from common.operation import EVERY_SERVICE, PUBLIC, Uses, operation
+from common.operation import EVERY_SERVICE, PLATFORM, PUBLIC, SERVICES, Uses, operation
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
 
-_READ = text("select name, labels, value from platform.metric_series where service = :service")
+_READ = text("select name, labels, value, exemplar from platform.metric_series where service = :service")
 
-Samples = dict[str, dict[str, float]]
-"""Sample name to labels (canonical JSON) to value."""
+Samples = dict[str, dict[str, tuple[float, Exemplar | None]]]
+"""Sample name to labels (canonical JSON) to value and exemplar."""
 
 
 @operation(
@@ -40,6 +41,7 @@ Samples = dict[str, dict[str, float]]
     uses={Uses.METRICS},
     produces="text/plain",
     memory=256,
+    exists_in=lambda service: service in (*SERVICES, PLATFORM),
 )
 def expose(request: Request, work: Work) -> Response[str]:
     """The service's metrics for a Prometheus scraper: monotonic counters, histograms, live gauges.
@@ -75,26 +77,26 @@ def families(service: str, work: Work) -> Iterator[Family]:
     """The metric families of a service, each declared metric once, also those without a sample yet."""
     samples: Samples = defaultdict(dict)
     for row in work.execute(_READ, {"service": service}):
-        samples[row.name][row.labels] = row.value
-    for metric in _declared(service):
+        samples[row.name][row.labels] = (row.value, _exemplar(row.exemplar))
+    for metric in metrics.of_service(service):
         yield _family(metric, samples, work)
 
 
-def _declared(service: str) -> list[Metric]:
-    """The service's metrics; its module ``metrics`` declares them, where it has one."""
-    name = f"{service}.metrics"
-    if importlib.util.find_spec(name) is not None:
-        importlib.import_module(name)
-    return metrics.of_service(service)
+def _exemplar(stored: dict[str, Any] | None) -> Exemplar | None:
+    if stored is None:
+        return None
+    return Exemplar({"trace_id": stored["trace_id"]}, stored["value"], stored["at"])
 
 
 def _family(metric: Metric, samples: Samples, work: Work) -> Family:
     if metric.kind == "gauge":
-        assert metric.read is not None
-        return GaugeMetricFamily(metric.name, metric.help, value=metric.read(work.connection))
+        gauges = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+        for values, value in sorted(metric.readings(work.connection).items()):
+            gauges.add_metric(list(values), value)
+        return gauges
     if metric.kind == "counter":
         counters = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
-        for labels, value in _of(samples, metric.name):
+        for labels, value, _ in _of(samples, metric.name):
             counters.add_metric([labels.get(name, "") for name in metric.labels], value)
         if not metric.labels and not counters.samples:
             counters.add_metric([], 0)
@@ -104,22 +106,25 @@ def _family(metric: Metric, samples: Samples, work: Work) -> Family:
 
 def _histogram(metric: Metric, samples: Samples) -> Family:
     family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-    counts: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
-    for labels, value in _of(samples, f"{metric.name}_bucket"):
-        counts[tuple(labels.get(name, "") for name in metric.labels)][labels["le"]] = value
-    sums = {
-        tuple(labels.get(name, "") for name in metric.labels): value
-        for labels, value in _of(samples, f"{metric.name}_sum")
-    }
+    counts: dict[tuple[str, ...], dict[str, tuple[float, Exemplar | None]]] = defaultdict(dict)
+    for labels, value, exemplar in _of(samples, f"{metric.name}_bucket"):
+        counts[_values(metric, labels)][labels["le"]] = (value, exemplar)
+    sums = {_values(metric, labels): value for labels, value, _ in _of(samples, f"{metric.name}_sum")}
     for values, own in counts.items():
-        running, buckets = 0.0, []
+        running = 0.0
+        buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
         for bound in (*map(str, metric.buckets), "+Inf"):
-            running += own.get(bound, 0)
-            buckets.append((bound, running))
+            count, exemplar = own.get(bound, (0.0, None))
+            running += count
+            buckets.append((bound, running) if exemplar is None else (bound, running, exemplar))
         family.add_metric(list(values), buckets, sums.get(values, 0.0))
     return family
 
 
-def _of(samples: Samples, name: str) -> Iterator[tuple[dict[str, str], float]]:
-    for labels, value in sorted(samples.get(name, {}).items()):
-        yield msgspec.json.decode(labels), value
+def _values(metric: Metric, labels: dict[str, str]) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in metric.labels)
+
+
+def _of(samples: Samples, name: str) -> Iterator[tuple[dict[str, str], float, Exemplar | None]]:
+    for labels, (value, exemplar) in sorted(samples.get(name, {}).items(), key=lambda item: item[0]):
+        yield msgspec.json.decode(labels), value, exemplar

@@ -44,5 +44,12 @@ RELAY_PUBLISHED = Line("GW011", logging.INFO, "The relay published")
 EVENT_DUPLICATE = Line("GW012", logging.INFO, "The event was dealt with before")
 EVENT_FAILED = Line("GW013", logging.ERROR, "The event could not be dealt with")
 METRIC_LINE_UNREADABLE = Line("GW020", logging.WARNING, "A metric line could not be read")
+METRIC_LINES_TOO_LATE = Line(
+    "GW021", logging.WARNING, "Metric lines came too late to tell whether they were counted"
+)
+DEAD_LETTERS_UNKNOWN = Line("GW022", logging.WARNING, "The dead letters could not be counted")
 MIGRATED = Line("GW030", logging.INFO, "The migration command ended")
 TOPICS_PROVISIONED = Line("GW031", logging.INFO, "The topics are as declared")
+DEAD_LETTER_REDRIVEN = Line("GW040", logging.INFO, "The dead letter was dealt with")
+DEAD_LETTER_FAILED = Line("GW041", logging.WARNING, "The dead letter failed again and stays")
+DEAD_LETTER_UNREADABLE = Line("GW042", logging.ERROR, "The dead letter could not be read and stays")

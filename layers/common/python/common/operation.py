@@ -47,6 +47,7 @@ class Uses(StrEnum):
     METRICS = "metrics"
     ADMIN = "admin"
     INVOKE = "invoke"
+    DEAD_LETTERS = "dead_letters"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,14 @@ class CustomResource:
     name: str
 
 
-Trigger = Route | Topic | Schedule | Upload | LogSubscription | CustomResource
+@dataclass(frozen=True)
+class Command:
+    """Invoked by an operator, with a command of the project."""
+
+    name: str
+
+
+Trigger = Route | Topic | Schedule | Upload | LogSubscription | CustomResource | Command
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,8 @@ class Operation(Generic[P, R]):
     """Reserved concurrency: at most so many at once."""
     tells: Callable[[Any], dict[str, Any]] | None = None
     """What a refusal is told as, given the Problem, where a standard asks for other JSON than RFC 9457's."""
+    exists_in: Callable[[str], bool] = SERVICES.__contains__
+    """Which services have it, of those operations that are declared for every service."""
     _prepared: list[Any] = field(default_factory=list, repr=False, compare=False)
 
     @property
@@ -254,12 +264,17 @@ def custom_resource(name: str, **options: Any) -> Callable[[Callable[P, R]], Ope
     return lambda function: _declare(function, CustomResource(name), INTERNAL, **options)
 
 
+def on_command(name: str, **options: Any) -> Callable[[Callable[P, R]], Operation[P, R]]:
+    """Declare work that an operator asks for."""
+    return lambda function: _declare(function, Command(name), INTERNAL, **options)
+
+
 STANDARD_MODULES = ("common.health", "common.exposition", "common.gauges")
 PLATFORM_MODULES = (
     "common.relay",
     "common.collector",
     "common.topics",
-    "common.dead_letters",
+    "common.redriving",
     "common.inspection",
     "migrations.handler",
 )

@@ -8,14 +8,17 @@ which would miss those that commit late, nor skipped when locked, which would re
 from __future__ import annotations
 
 import time
+from collections import Counter
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from common import database, logs
+from common import database, logs, metrics, series
 from common.background import Deadline
 from common.operation import PLATFORM, Uses, every
+from common.platform_metrics import relay_published_total
+from common.series import canonical
 
 BATCH = 500
 """Events of one shard published in one transaction."""
@@ -42,17 +45,20 @@ _DELETE = text("delete from platform.outbox where position = any(:positions)")
 def relay(deadline: Deadline) -> dict[str, int]:
     """Publish the outbox for a minute; answers how many events went out."""
     ends = time.monotonic() + min(SPAN, deadline.remaining - MARGIN)
-    published = 0
+    published: Counter[str] = Counter()
     while True:
         moved = drain(database.engine(), _producer())
-        published += moved
+        published.update(moved)
         left = ends - time.monotonic()
         if left <= 0:
             break
         if not moved:
             time.sleep(min(IDLE, left))
-    logs.RELAY_PUBLISHED(events=published)
-    return {"published": published}
+    for topic, count in published.items():
+        relay_published_total.inc(count, topic=topic)
+    metrics.flush("")  # for CloudWatch alone: the transactions that published have counted already
+    logs.RELAY_PUBLISHED(events=published.total())
+    return {"published": published.total()}
 
 
 @cache
@@ -62,14 +68,14 @@ def _producer() -> Any:
     return kafka_client.producer()
 
 
-def drain(engine: Engine, producer: Any) -> int:
-    """Publish one batch of one shard; how many events that were, 0 when there is nothing to take."""
+def drain(engine: Engine, producer: Any) -> Counter[str]:
+    """Publish one batch of one shard; how many events of which topic, empty when there is nothing to take."""
     with engine.begin() as connection:
         shard = connection.execute(_LEASE).scalar_one_or_none()
-        return 0 if shard is None else _publish(connection, producer, shard)
+        return Counter() if shard is None else _publish(connection, producer, shard)
 
 
-def _publish(connection: Connection, producer: Any, shard: int) -> int:
+def _publish(connection: Connection, producer: Any, shard: int) -> Counter[str]:
     rows = connection.execute(_READ, {"shard": shard, "batch": BATCH}).all()
     sent = []
     for row in rows:
@@ -81,12 +87,18 @@ def _publish(connection: Connection, producer: Any, shard: int) -> int:
     done = []
     for row, future in zip(rows, sent, strict=True):
         if row.key not in blocked and future.succeeded():
-            done.append(row.position)
+            done.append(row)
         else:
             blocked.add(row.key)
     if blocked:
         failure = next(future.exception for future in sent if future.failed())
         logs.RELAY_FAILED(exc_info=failure, shard=shard, streams=len(blocked))
+    published = Counter(row.topic for row in done)
     if done:
-        connection.execute(_DELETE, {"positions": done})
-    return len(done)
+        connection.execute(_DELETE, {"positions": [row.position for row in done]})
+        series.add(connection, {_series(topic): count for topic, count in published.items()})
+    return published
+
+
+def _series(topic: str) -> series.Series:
+    return (PLATFORM, relay_published_total.name, canonical({"topic": topic}))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common.operation import (
+    Command,
     CustomResource,
     LogSubscription,
     Operation,
@@ -29,7 +30,7 @@ def pipeline(operation: Operation[..., Any]) -> Handler:
             from common.consumer import TopicPipeline
 
             return TopicPipeline(operation)
-        case Schedule() | Upload() | LogSubscription() | CustomResource():
+        case Schedule() | Upload() | LogSubscription() | CustomResource() | Command():
             from common.background import BackgroundPipeline
 
             return BackgroundPipeline(operation)

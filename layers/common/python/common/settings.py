@@ -24,6 +24,8 @@ class Settings:
     database_user: str = ""
     kafka_bootstrap_servers: str = ""
     kafka_iam: bool = False
+    tracing: bool = False
+    """Whether X-Ray records what the functions do."""
     migration_head: str = ""
     issuer: str = ""
     """``iss`` of the tokens accepted here, ``<API>/auth``; empty: as each request sees the API, so that a

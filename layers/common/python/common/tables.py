@@ -138,6 +138,7 @@ metric_series = Table(
     Column("name", Text, nullable=False),
     Column("labels", Text, nullable=False),
     Column("value", Double, nullable=False),
+    Column("exemplar", JSONB),
     timestamp("updated_at", now=True),
     PrimaryKeyConstraint("service", "name", "labels"),
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, CursorResult, Engine, Executable, RootTransaction
 
-from common import database, outbox
+from common import database, metrics, outbox
 from common.clock import Clock
 from common.errors import Unauthenticated
 from common.events import Envelope, type_of
@@ -180,6 +180,7 @@ class Work:
             outbox.append(self._connection, self._service, self._events)
         self.committing = True
         self._transaction.commit()
+        metrics.settle()
         self._close()
 
     def rollback(self) -> None:
