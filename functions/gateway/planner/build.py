@@ -56,7 +56,7 @@ class Builder:
         self.stores = Stores(self.supergraph.field_names)
         self.fetches: list[Fetch] = []
         self.stage = 0
-        self._places: dict[tuple[Fetch, Path, Value], Place] = {}
+        self._places: dict[tuple[Part, Path, Value], Place] = {}
 
     # operations
 
@@ -158,6 +158,7 @@ class Builder:
         site = option.site
         known = reached.get(site)
         if known is not None and option.requires is None:
+            known[0].activate(when)
             return known
         if owner in self.topology.root_types:
             entry = reached[site] = self._enter_root(place, site, when)
@@ -175,18 +176,18 @@ class Builder:
         if not self.supergraph.is_opaque(owner, place.value.graph):
             place.part.add_typename()
         sent = [selection for selection in (hop.key, option.requires) if selection is not None]
-        fetch = self._entity_fetch(place, owner, site, sent, needed)
-        fetch.activate(when)
+        fetch = self._entity_fetch(place, owner, site, sent=sent, needed=needed, when=when)
         entry = (fetch, fetch.part.branch(site.type))
-        reached.setdefault(site, entry)
+        if not fetch.guard:
+            reached.setdefault(site, entry)
         return entry
 
     def _enter_root(self, place: Place, site: Site, when: Conditions) -> Entry:
         kind = next(kind for kind, name in self.supergraph.roots.items() if name == site.type)
         fetch = self._fetch(site.graph, place.path, Part(site.type), kind)
-        if place.start is not None:
-            fetch.after.add(place.start)
         fetch.activate(when)
+        if place.start is not None:
+            fetch.follow((place.start,))
         return fetch, fetch.part
 
     def _hop(self, place: Place, owner: str, site: Site) -> Hop:
@@ -201,18 +202,29 @@ class Builder:
         return hop
 
     def _entity_fetch(
-        self, place: Place, owner: str, site: Site, sent: list[Selection], needed: set[Fetch]
+        self,
+        place: Place,
+        owner: str,
+        site: Site,
+        *,
+        sent: list[Selection],
+        needed: set[Fetch],
+        when: Conditions,
     ) -> Fetch:
         known = place.entities.setdefault(site.graph, [])
+        requires = len(sent) > 1
         for fetch in known:
             if any(each is fetch or each.follows(fetch) for each in needed):
                 continue
-            if self._fits(fetch, owner, site, sent):
+            if fetch.admits(when, requires) and self._fits(fetch, owner, site, sent):
                 break
         else:
             fetch = self._fetch(site.graph, place.path, Part("_Entity"), None)
             known.append(fetch)
-        fetch.after |= needed
+        if requires:
+            fetch.guard = when
+        fetch.activate(when)
+        fetch.follow(needed)
         self._represent(place, fetch, owner, site, sent)
         return fetch
 
@@ -249,7 +261,7 @@ class Builder:
     # places
 
     def _place(self, fetch: Fetch, part: Part, path: Path, value: Value) -> Place:
-        key = (fetch, path, value)
+        key = (part, path, value)
         known = self._places.get(key)
         if known is None:
             known = self._places[key] = Place(path, fetch, part, value)

@@ -102,7 +102,7 @@ def check_cost(plan: QueryPlan, variables: Mapping[str, Any], truth: Mapping[str
     cost = operation_cost(plan, variables, truth)
     if cost > limit:
         raise LimitExceeded.of(
-            f"The operation's cost of {cost:g} is above the limit of {limit}; ask for fewer or shorter lists.",
+            f"The operation's cost of {cost:g} is above the limit of {limit}: ask for shorter lists.",
             "COST_LIMIT_EXCEEDED",
         )
 

@@ -8,9 +8,9 @@ others do.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -23,8 +23,10 @@ from gateway.planner.project import project
 from gateway.planner.representations import Object, Sender, objects_at
 from gateway.planner.selection import Conditions
 from gateway.planner.variables import coerce_variables, truth_of
+from gateway.planner.workers import Workers
 from gateway.planner.write import Request
 
+WORKERS = Workers()
 Fetcher = Callable[[Subgraph, dict[str, Any]], Any]
 
 
@@ -148,7 +150,8 @@ class _Run:
         def work() -> None:
             self.done.put((request.number, self.call(request, body)))
 
-        threading.Thread(target=work, daemon=True, name=f"fetch {request.subgraph.name}").start()
+        context = copy_context()  # the caller's trace and log fields hold in the worker too
+        WORKERS.run(lambda: context.run(work))
 
     def call(self, request: Request, body: dict[str, Any]) -> Any:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -132,7 +132,9 @@ class Representation:
 
 @dataclass(slots=True, eq=False)
 class Fetch:
-    """One selection asked of one subgraph: at the root, or of the entities found at a path."""
+    """One selection asked of one subgraph: at the root, or of the entities found at a path. `when` has the
+    conditions of which one must hold for the fetch to be needed.
+    """
 
     number: int
     graph: str
@@ -143,15 +145,38 @@ class Fetch:
     representations: dict[str | None, Representation] = field(default_factory=dict)
     after: set[Fetch] = field(default_factory=set)
     when: set[Conditions] = field(default_factory=set)
+    guard: Conditions = ALWAYS
     level: int = 0
 
     def activate(self, when: Conditions) -> None:
-        """The fetch is needed under these conditions; needed without conditions, it is always needed."""
-        if ALWAYS not in self.when:
-            if when:
-                self.when.add(when)
-            else:
-                self.when = {ALWAYS}
+        """The fetch is needed under these conditions, and with it those it follows. Needed without
+        conditions, it is always needed.
+        """
+        if ALWAYS in self.when or when in self.when:
+            return
+        if when:
+            self.when.add(when)
+        else:
+            self.when = {ALWAYS}
+        for each in self.after:
+            each.activate(when)
+
+    def follow(self, others: Iterable[Fetch]) -> None:
+        """The fetch needs what the others fetch."""
+        for each in others:
+            if each not in self.after:
+                self.after.add(each)
+                for when in self.when:
+                    each.activate(when)
+
+    def admits(self, when: Conditions, requires: bool) -> bool:
+        """Whether the fetch may be shared with fields under these conditions. What `@requires` names is
+        fetched only under the conditions of the field that requires it (`guard`), so there they must be
+        the same.
+        """
+        if self.guard:
+            return when == self.guard
+        return not (requires and when) or self.when == {when}
 
     def follows(self, other: Fetch) -> bool:
         """Whether this fetch needs, directly or not, what the other fetches."""

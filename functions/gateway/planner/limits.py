@@ -67,15 +67,15 @@ def parse_within(text: str, limits: Limits) -> DocumentNode:
     try:
         return parse(text, max_tokens=limits.tokens)
     except GraphQLSyntaxError as error:
-        if "tokens" in error.message and "parsing aborted" in error.message.lower():
-            raise LimitExceeded.of(
-                f"The document has more than {limits.tokens} tokens.", "DOCUMENT_TOO_LARGE"
-            ) from error
+        if "parsing aborted" in error.message.lower():
+            raise _aborted(error, limits) from error
         raise RequestError.graphql([error], "GRAPHQL_PARSE_FAILED") from error
-    except RecursionError as error:
-        raise LimitExceeded.of(
-            "The document is nested too deeply to be parsed.", "DEPTH_LIMIT_EXCEEDED"
-        ) from error
+
+
+def _aborted(error: GraphQLSyntaxError, limits: Limits) -> LimitExceeded:
+    if "tokens" in error.message:
+        return LimitExceeded.of(f"The document has more than {limits.tokens} tokens.", "DOCUMENT_TOO_LARGE")
+    return LimitExceeded.of("The document is nested too deeply to be parsed.", "DEPTH_LIMIT_EXCEEDED")
 
 
 def check_size(document: DocumentNode, limits: Limits) -> dict[str, Measure]:

@@ -56,8 +56,8 @@ def overlapping_fields(schema: GraphQLSchema, document: DocumentNode) -> list[Gr
             root = schema.get_root_type(definition.operation)
             if root is not None:
                 start: Sets = ((definition.selection_set, root.name),)
-                check.shapes(start)
                 check.sameness(start)
+                check.shapes(start)
     return check.errors
 
 
@@ -167,7 +167,8 @@ class _Check:
             return meta
         owner = self.schema.type_map[parent]
         if isinstance(owner, GraphQLObjectType | GraphQLInterfaceType) and name in owner.fields:
-            return owner.fields[name].type
+            found: GraphQLOutputType = owner.fields[name].type
+            return found
         return None
 
     def report(self, name: str, first: _Found, other: _Found, reason: str) -> None:

@@ -40,13 +40,13 @@ def valid_operation(
     """
     document = parse_within(text, limits)
     check_size(document, limits)
+    operation = _pick(document, operation_name)
     rules = RULES if limits.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
     hide = not limits.introspection  # suggestions would give away what introspection does not
     errors = validate(schema, document, rules, max_errors=MAX_ERRORS, hide_suggestions=hide)
     errors = errors or overlapping_fields(schema, document)
     if errors:
         raise RequestError.graphql(errors, "GRAPHQL_VALIDATION_FAILED")
-    operation = _pick(document, operation_name)
     fragments = {
         each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
     }

@@ -15,6 +15,7 @@ from graphql import VariableDefinitionNode, print_ast
 
 from gateway.planner.fetches import Fetch, Leaf, Part
 from gateway.planner.joins import Subgraph
+from gateway.planner.levels import set_levels
 from gateway.planner.selection import ALWAYS, TYPENAME, Conditions
 from gateway.planner.supergraph import Supergraph
 
@@ -76,8 +77,7 @@ class Writer:
 
     def write(self, fetches: list[Fetch]) -> list[Request]:
         """One request for each stage, step and subgraph, in the order in which they can be sent."""
-        for fetch in fetches:
-            fetch.level = _level(fetch)
+        set_levels(fetches)
         groups: dict[tuple[int, int, str, int], list[Fetch]] = {}
         for fetch in sorted(fetches, key=lambda each: (each.stage, each.level, each.number)):
             apart = fetch.number if fetch.root and fetch.path else -1
@@ -189,12 +189,6 @@ class Writer:
         return text.replace(said.named, "{}")
 
 
-def _level(fetch: Fetch) -> int:
-    if fetch.after and not fetch.level:
-        fetch.level = 1 + max(_level(each) for each in fetch.after)
-    return fetch.level
-
-
 def _fresh(name: str, taken: Iterable[str]) -> str:
     while name in taken:
         name += "_"
@@ -222,9 +216,19 @@ def _print_leaf(leaf: Leaf, used: set[str]) -> str:
     used |= leaf.variables
     text = leaf.name if leaf.alias == leaf.name else f"{leaf.alias}:{leaf.name}"
     text += leaf.arguments
+    # a directive may stand only once on a field: the second of a kind goes on a fragment around it
+    around: list[str] = []
+    seen: set[bool] = set()
     for variable, wanted in sorted(leaf.when):
         used.add(variable)
-        text += f"@{'include' if wanted else 'skip'}(if:${variable})"
+        directive = f"@{'include' if wanted else 'skip'}(if:${variable})"
+        if wanted in seen:
+            around.append(directive)
+        else:
+            seen.add(wanted)
+            text += directive
     if leaf.child is not None:
         text += _print(leaf.child, used)
+    for directive in around:
+        text = f"...{directive}{{{text}}}"
     return text

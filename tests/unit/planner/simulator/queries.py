@@ -20,14 +20,23 @@ from graphql import (
 
 
 class QueryMaker:
-    def __init__(self, schema: GraphQLSchema, random: Random, depth: int = 4) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, random: Random, depth: int = 4, conditions: bool = False
+    ) -> None:
         self.schema = schema
         self.random = random
         self.depth = depth
+        self.conditions = conditions
 
     def query(self) -> str:
         assert self.schema.query_type is not None
-        return "query" + self.selection(self.schema.query_type, self.depth)
+        variables = "($x: Boolean!, $y: Boolean!)" if self.conditions else ""
+        return f"query{variables}" + self.selection(self.schema.query_type, self.depth)
+
+    def condition(self) -> str:
+        if not self.conditions or self.random.random() > 0.25:
+            return ""
+        return f" @{self.random.choice(['include', 'skip'])}(if: ${self.random.choice('xy')})"
 
     def selection(self, type_: Any, depth: int) -> str:
         chosen: dict[str, str] = {}
@@ -60,6 +69,7 @@ class QueryMaker:
             text = f"{type_.name}_{name}_{self.random.randint(0, 9999)}: {text}"
         elif self.random.random() < 0.1:
             text = f"{name}_{self.random.randint(0, 9999)}: {text}"
+        text += self.condition()
         named = get_named_type(field.type)
         return text + self.selection(named, depth - 1) if is_composite_type(named) else text
 
@@ -76,7 +86,7 @@ class QueryMaker:
         if not targets:
             return []
         chosen = self.random.sample(targets, min(len(targets), self.random.randint(0, 3)))
-        return [f"... on {each.name} {self.aliased(each, depth)}" for each in chosen]
+        return [f"... on {each.name}{self.condition()} {self.aliased(each, depth)}" for each in chosen]
 
     def aliased(self, type_: Any, depth: int) -> str:
         """A selection under response keys of its own, so that it cannot conflict with those beside it."""

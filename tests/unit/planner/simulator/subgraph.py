@@ -70,10 +70,8 @@ class SimulatedSubgraph:
         self.interface_objects: set[str] = set()
         self.overridden = overridden
         self.schema = self._schema(parse(sdl))
-        self.requests: list[dict[str, Any]] = []
 
     def answer(self, world: World, request: dict[str, Any]) -> dict[str, Any]:
-        self.requests.append(request)
         document = parse(request["query"])
         errors = validate(self.schema, document)
         if errors:
@@ -336,18 +334,25 @@ def overridden_fields(sdls: dict[str, str]) -> dict[str, set[tuple[str, str]]]:
     return found
 
 
-class Federation:
-    """The subgraphs of a supergraph, running."""
+def simulate(sdls: dict[str, str]) -> dict[str, SimulatedSubgraph]:
+    """Subgraphs from their SDL. They keep nothing between requests and can be shared."""
+    overridden = overridden_fields(sdls)
+    return {name: SimulatedSubgraph(name, sdl, overridden[name]) for name, sdl in sdls.items()}
 
-    def __init__(self, supergraph: Supergraph, sdls: dict[str, str], world: World | None = None) -> None:
-        overridden = overridden_fields(sdls)
+
+class Federation:
+    """The subgraphs of a supergraph, running on one world. Counts the requests and keeps them."""
+
+    def __init__(
+        self, supergraph: Supergraph, subgraphs: dict[str, SimulatedSubgraph], world: World | None = None
+    ) -> None:
         self.supergraph = supergraph
         self.world = world or World(supergraph)
-        self.subgraphs = {name: SimulatedSubgraph(name, sdl, overridden[name]) for name, sdl in sdls.items()}
-        self.count = 0
+        self.subgraphs = subgraphs
+        self.requests: list[tuple[str, dict[str, Any]]] = []
 
     def fetch(self, subgraph: Any, request: dict[str, Any]) -> dict[str, Any]:
-        self.count += 1
+        self.requests.append((subgraph.name, request))
         return self.subgraphs[subgraph.name].answer(self.world, request)
 
 

@@ -97,6 +97,11 @@ class World:
         possible = sorted(self.allowed.get(f"{owner.type}.{field}", self.supergraph.possible(type_name)))
         chosen = possible[seed % len(possible)] if possible else type_name
         known = [thing for thing in self.things if thing.type == chosen]
-        if len(known) > self.depth:
+        is_key = any(
+            field in key.fields.split()
+            for keys in self.supergraph.types[owner.type].keys.values()
+            for key in keys
+        )
+        if len(known) > self.depth and not is_key:  # what a key names is one object's alone
             return known[seed % len(known)]
         return self.make(chosen)

@@ -1,0 +1,101 @@
+"""The supergraph's tables and the API schema."""
+
+from graphql import print_schema
+
+from gateway.planner.supergraph import Supergraph
+from tests.unit.planner.supergraphs import supergraph
+
+HEADER = """
+schema
+  @link(url: "https://specs.apollo.dev/link/v1.0")
+  @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION)
+  @link(url: "https://specs.apollo.dev/inaccessible/v0.2", as: "hidden", for: SECURITY)
+{
+  query: Query
+}
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+directive @hidden on FIELD_DEFINITION | OBJECT | ARGUMENT_DEFINITION | ENUM_VALUE
+directive @audit(reason: String @hidden) on FIELD | QUERY
+directive @owner(team: String) on FIELD_DEFINITION
+scalar join__FieldSet
+enum join__Graph { A @join__graph(name: "a-1", url: "http://a") B @join__graph(name: "b", url: "") }
+"""
+
+SDL = (
+    HEADER
+    + """
+type Query @join__type(graph: A) @join__type(graph: B) {
+  item(id: ID!, secret: Mode @hidden): Item @join__field(graph: A)
+  vault: Vault @hidden
+  old: Int @deprecated(reason: "use item") @owner(team: "x")
+  found: Found
+}
+type Item @join__type(graph: A, key: "id") @join__type(graph: B, key: "id", resolvable: false) {
+  id: ID!
+  mode: Mode @join__field(graph: A, external: true) @join__field(graph: B, type: "Mode!")
+  vault: Vault
+}
+type Vault @join__type(graph: A) @hidden { gold: Int }
+type Box @join__type(graph: A) { size: Int }
+union Found @join__type(graph: A) @join__unionMember(graph: A, member: "Item")
+  @join__unionMember(graph: A, member: "Vault") = Item | Vault
+enum Mode @join__type(graph: A) { OPEN SHUT @hidden }
+"""
+)
+
+
+def test_the_api_schema_has_neither_machinery_nor_what_is_inaccessible():
+    printed = print_schema(Supergraph.parse(SDL).api)
+    for hidden in ("join", "link", "hidden", "Vault", "vault", "secret", "SHUT", "gold", "@owner"):
+        assert hidden not in printed
+    assert "item(id: ID!): Item" in printed
+    assert '@deprecated(reason: "use item")' in printed
+    assert "union Found = Item" in printed
+
+
+def test_directives_for_operations_stay_in_the_api_schema():
+    directive = Supergraph.parse(SDL).api.get_directive("audit")
+    assert directive is not None
+    assert not directive.args  # its only argument is inaccessible
+
+
+def test_the_tables_say_what_each_subgraph_knows():
+    graph = Supergraph.parse(SDL)
+    assert graph.graphs["A"].name == "a-1"
+    assert graph.graphs["A"].url == "http://a"
+    item = graph.types["Item"]
+    assert [key.fields for key in graph.keys("Item", "A")] == ["id"]
+    assert graph.keys("Item", "B") == []  # not resolvable
+    assert item.fields["mode"].graphs["A"].external
+    assert item.fields["mode"].graphs["B"].type == "Mode!"
+    assert set(item.fields["id"].graphs) == {"A", "B"}
+    assert set(graph.types["Query"].fields["item"].graphs) == {"A"}
+    assert graph.possible("Found") == {"Item", "Vault"}
+    assert graph.possible_in("Found", "A") == {"Item", "Vault"}
+    assert graph.possible_in("Found", "B") == frozenset()
+
+
+def test_the_hash_tells_supergraphs_apart():
+    assert Supergraph.parse(SDL).hash == Supergraph.parse(SDL).hash
+    assert Supergraph.parse(SDL).hash != Supergraph.parse(SDL + "\n# changed").hash
+
+
+def test_interface_objects_are_opaque_where_they_are_objects():
+    graph = supergraph("objects")
+    assert graph.is_opaque("Account", "SOCIAL")
+    assert not graph.is_opaque("Account", "ACCOUNTS")
+    assert not graph.is_opaque("Person", "PEOPLE")
+    assert graph.possible_in("Account", "ACCOUNTS") == {"Person", "Company", "Robot"}
+
+
+def test_labels_of_progressive_overrides_are_listed():
+    assert supergraph("moved").labels == {"percent(25)"}
+    assert supergraph("shop").labels == frozenset()
+
+
+def test_field_sets_carry_typenames_for_abstract_values():
+    selection = supergraph("requirements").fieldset("Case", "holder { ... on Hook { strength } }")
+    (holder,) = selection.fields
+    assert holder.selection is not None
+    assert [field.name for field in holder.selection.fields] == ["__typename", "strength"]
+    assert holder.selection.fields[1].types == {"Hook"}
