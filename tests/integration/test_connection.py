@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +24,7 @@ def connection(cluster: Cluster) -> Iterator[Connection]:
         SUPERUSER, host="127.0.0.1", port=cluster.port, database="groundwork", password=cluster.password
     )
     yield made
-    if made._usock is not None:
+    with suppress(InterfaceError):  # one test has it cut
         made.close()
 
 
