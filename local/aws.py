@@ -9,9 +9,12 @@ import boto3
 import botocore.config
 
 from local import ports
+from local.process import Daemon
+from local.state import STATE
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+EMULATORS = (Daemon("ministack", STATE / "ministack"), Daemon("localstack", STATE / "localstack"))
 DUMMY = "test"  # key id and secret: the emulators take any
 PORT_VARIABLE = "GROUNDWORK_AWS_PORT"
 DEFAULT_PORT = 4566
@@ -23,8 +26,9 @@ def external_endpoint() -> str | None:
 
 
 def port() -> int:
-    """The port of our own emulator."""
-    return ports.preferred(PORT_VARIABLE, DEFAULT_PORT)
+    """The port of our own emulator, whichever runs."""
+    running = (daemon for daemon in EMULATORS if daemon.running())
+    return ports.of(next(running, EMULATORS[0]), PORT_VARIABLE, DEFAULT_PORT)
 
 
 def endpoint() -> str:

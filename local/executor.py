@@ -1,9 +1,9 @@
-"""Lambda execution environments without Docker, for both AWS emulators.
+"""Lambdas without Docker, for both AWS emulators.
 
-An environment is a child process that runs `awslambdaric`, the runtime client of AWS's own Python runtime,
-and a small HTTP server on loopback that serves it the Lambda Runtime API
-(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). So a handler meets what it meets on AWS:
-the same marshalling, context object, error report and log lines.
+A handler runs in a child process under `awslambdaric`, the runtime client of AWS's own Python runtime, and a
+small HTTP server on loopback serves that the Lambda Runtime API
+(https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). So it meets what it meets on AWS: the same
+marshalling, context object, error report and log lines.
 
 The emulators load this module in their own virtual environments: it uses the standard library alone.
 """
@@ -43,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Package:
-    """What an environment runs: an interpreter, and directories of AWS's runtime packages, code, layers."""
+    """What a function runs on: an interpreter, and directories of AWS's runtime packages, code, layers."""
 
     python: str
     runtime: Path
@@ -59,7 +59,7 @@ class Package:
 
 
 class StartError(Exception):
-    """The environment did not come up. `payload` is the error in the form that AWS reports."""
+    """The process did not come up. `payload` is the error in the form that AWS reports."""
 
     def __init__(self, payload: bytes, log: str) -> None:
         super().__init__(payload.decode(errors="replace"))
@@ -67,8 +67,8 @@ class StartError(Exception):
         self.log = log
 
 
-class Environment:
-    """One execution environment. It serves one invocation at a time; the emulator leases it for each."""
+class RuntimeProcess:
+    """A process with a handler in it, for one invocation at a time, and the Runtime API that it talks to."""
 
     def __init__(self, package: Package, handler: str, variables: Mapping[str, str]) -> None:
         self._package = package
@@ -128,7 +128,7 @@ class Environment:
     def invoke(
         self, payload: bytes, *, request_id: str, function_arn: str, seconds: float, trace_id: str = ""
     ) -> Outcome:
-        """Run the handler. After a time-out or a crash the environment is dead and has to be replaced."""
+        """Run the handler. After a time-out or a crash the process is gone and has to be replaced."""
         headers = {
             "Lambda-Runtime-Aws-Request-Id": request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
@@ -345,7 +345,7 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is a process that ended, which `Environment` notices for itself."""
+        """A connection that breaks is a process that ended, which `RuntimeProcess` notices for itself."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 

@@ -114,7 +114,8 @@ def _program() -> str:
 
 def broker() -> Broker:
     """The broker of the local stage, in `.local/kafka`."""
-    return Broker(STATE / "kafka", ports.preferred(PORT_VARIABLE, DEFAULT_PORT))
+    home = STATE / "kafka"
+    return Broker(home, ports.of(Daemon("kafka", home), PORT_VARIABLE, DEFAULT_PORT))
 
 
 def external_bootstrap() -> str | None:

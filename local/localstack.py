@@ -1,6 +1,5 @@
 """LocalStack as an ordinary process ("host mode"), with our executor for its Lambdas. Needs Python 3.13."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,8 +83,7 @@ class LocalStack:
             "XDG_CACHE_HOME": str(places["cache"]),
             "LAMBDA_RUNTIME_EXECUTOR": "groundwork",
             "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED": str(512 * 1024 * 1024),
-            "GROUNDWORK_LAMBDA_PYTHON": sys.executable,
-            "GROUNDWORK_LAMBDA_RUNTIME": str(lambda_runtime.directory()),
+            **lambda_runtime.environment(),
         }
 
 

@@ -15,7 +15,10 @@ from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 from local import localstack_logs
-from local.executor import HOST, Environment, Outcome, Package, StartError
+from local.environments import Environment, Warm
+from local.executor import HOST, Package
+
+warm = Warm(int(os.environ["GROUNDWORK_LAMBDA_WARM"]))
 
 
 class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
@@ -23,23 +26,31 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002 (LocalStack's name)
         super().__init__(id, function_version)
-        self._variables: dict[str, str] = {}
         self._environment: Environment | None = None
 
     def start(self, env_vars: dict[str, Any]) -> None:
         """Take the variables. The process starts with the first invocation, which so gets its log lines."""
-        self._variables = {name: str(value) for name, value in env_vars.items()}
+        variables = {name: str(value) for name, value in env_vars.items()}
+        handler = self.function_version.config.handler.replace("/", ".")
+        self._environment = Environment(self._package, handler, variables, warm)
 
     def stop(self) -> None:
         """End the process."""
         if self._environment:
-            self._environment.stop()
+            self._environment.end()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run the handler, in a new process if there is none or the last one crashed or timed out."""
+        """Run the handler."""
+        assert self._environment
         request_id = payload["invoke-id"]
         started = time.monotonic()
-        outcome = self._outcome(payload)
+        outcome = self._environment.invoke(
+            payload["payload"].encode(),
+            request_id=request_id,
+            function_arn=payload["invoked-function-arn"],
+            seconds=float(self.function_version.config.timeout),
+            trace_id=payload["trace-id"],
+        )
         log = self._framed(outcome.log, request_id, milliseconds=(time.monotonic() - started) * 1000)
         return InvocationResult(request_id, outcome.payload, is_error=outcome.failed, logs=log)
 
@@ -69,36 +80,15 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Nothing: LocalStack removes the unpacked code with the function."""
 
-    def _outcome(self, payload: dict[str, str]) -> Outcome:
-        try:
-            environment = self._ready_environment()
-        except StartError as error:
-            return Outcome(error.payload, failed=True, log=error.log)
-        return environment.invoke(
-            payload["payload"].encode(),
-            request_id=payload["invoke-id"],
-            function_arn=payload["invoked-function-arn"],
-            seconds=float(self.function_version.config.timeout),
-            trace_id=payload["trace-id"],
-        )
-
-    def _ready_environment(self) -> Environment:
-        if self._environment and self._environment.alive:
-            return self._environment
-        if self._environment:
-            self._environment.stop()
+    def _package(self) -> Package:
         self.prepare_version(self.function_version)
         code, *layers = [archive.get_unzipped_code_location() for archive in _archives(self.function_version)]
-        package = Package(
+        return Package(
             python=os.environ["GROUNDWORK_LAMBDA_PYTHON"],
             runtime=Path(os.environ["GROUNDWORK_LAMBDA_RUNTIME"]),
             code=code,
             layers=layers,
         )
-        handler = self.function_version.config.handler.replace("/", ".")
-        self._environment = Environment(package, handler, self._variables)
-        self._environment.start()
-        return self._environment
 
     def _framed(self, log: str, request_id: str, milliseconds: float) -> str:
         version, memory = self.function_version.id.qualifier, self.function_version.config.memory_size

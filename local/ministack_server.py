@@ -17,7 +17,8 @@ from ministack import app  # type: ignore[import-not-found]
 from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import cloudwatch_logs, lambda_svc  # type: ignore[import-not-found]
 
-from local.executor import Environment, Outcome, Package, StartError
+from local.environments import Environment, Warm
+from local.executor import Outcome, Package
 from local.log_delivery import Delivery, LogEvent, matches
 from local.unpack import Unpacker
 
@@ -25,27 +26,18 @@ PYTHON = os.environ["GROUNDWORK_LAMBDA_PYTHON"]
 RUNTIME = Path(os.environ["GROUNDWORK_LAMBDA_RUNTIME"])
 ENDPOINT = f"http://127.0.0.1:{os.environ['GATEWAY_PORT']}"
 unpacker = Unpacker(Path(os.environ["GROUNDWORK_LAMBDA_CACHE"]))
+warm = Warm(int(os.environ["GROUNDWORK_LAMBDA_WARM"]))
+# Ministack opens a log stream for each invocation and keeps all of them in memory.
+KEPT_STREAMS = 1000
 
 
 class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
     """Ministack's worker, its process an execution environment of ours."""
 
-    environment: Environment | None = None
-
-    def _spawn(self) -> None:
-        """Start the environment, under the worker's lock: for the first invocation and after a crash."""
-        if self.environment:
-            self.environment.stop()
-        layers = [lambda_svc._resolve_layer_zip(layer) for layer in self.config.get("Layers", [])]
-        package = Package(
-            python=PYTHON,
-            runtime=RUNTIME,
-            code=unpacker.directory(self.code_zip),
-            layers=[unpacker.directory(layer) for layer in layers if layer],
-        )
-        self.environment = Environment(package, self.config["Handler"].replace("/", "."), self._variables())
-        self.environment.start()
-        self._proc = self.environment.process
+    def __init__(self, name: str, config: dict[str, Any], code_zip: bytes) -> None:
+        super().__init__(name, config, code_zip)
+        handler = config["Handler"].replace("/", ".")
+        self._environment = Environment(self._package, handler, self._variables(), warm)
 
     def invoke(
         self,
@@ -56,26 +48,31 @@ class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         invoked_function_arn: str | None = None,
     ) -> dict[str, Any]:
         """Run one invocation and say how it went in the words of ministack's workers for custom runtimes."""
-        with self._lock:
-            cold = self.environment is None or not self.environment.alive
-            try:
-                if cold:
-                    self._spawn()
-            except StartError as error:
-                return _result(Outcome(error.payload, failed=True, log=error.log), cold)
-            assert self.environment
-            outcome = self.environment.invoke(
-                json.dumps(event).encode(),
-                request_id=request_id,
-                function_arn=invoked_function_arn or self.config["FunctionArn"],
-                seconds=float(self.config.get("Timeout", 3)),
-                trace_id=trace_id or "",
-            )
-            return _result(outcome, cold)
+        outcome = self._environment.invoke(
+            json.dumps(event).encode(),
+            request_id=request_id,
+            function_arn=invoked_function_arn or self.config["FunctionArn"],
+            seconds=float(self.config.get("Timeout", 3)),
+            trace_id=trace_id or "",
+        )
+        return _result(outcome)
+
+    def _spawn(self) -> None:
+        """Called to start a published version of a function ahead of its first invocation."""
+        self._environment.start()
 
     def _discard_tmpdir(self) -> None:
-        if self.environment:
-            self.environment.stop()
+        """Called when the worker is no longer needed."""
+        self._environment.end()
+
+    def _package(self) -> Package:
+        layers = [lambda_svc._resolve_layer_zip(layer) for layer in self.config.get("Layers", [])]
+        return Package(
+            python=PYTHON,
+            runtime=RUNTIME,
+            code=unpacker.directory(self.code_zip),
+            layers=[unpacker.directory(layer) for layer in layers if layer],
+        )
 
     def _variables(self) -> dict[str, str]:
         config = self.config
@@ -97,9 +94,9 @@ class PythonWorker(lambda_runtime.Worker):  # type: ignore[misc]
         }
 
 
-def _result(outcome: Outcome, cold: bool) -> dict[str, Any]:
+def _result(outcome: Outcome) -> dict[str, Any]:
     answer = json.loads(outcome.payload or b"null")
-    base = {"log": outcome.log.rstrip("\n"), "cold_start": cold}
+    base = {"log": outcome.log.rstrip("\n")}
     if not outcome.failed:
         return {"status": "ok", "result": answer, **base}
     message = answer.get("errorMessage", "") if isinstance(answer, dict) else str(answer)
@@ -120,7 +117,9 @@ delivery = Delivery(_invoke_subscriber)
 
 def _fan_out(group: str, stream: str, events: list[dict[str, Any]]) -> None:
     """In place of ministack's function of the same purpose."""
-    filters = (cloudwatch_logs._log_groups.get(group) or {}).get("subscriptionFilters") or {}
+    found = cloudwatch_logs._log_groups.get(group) or {}
+    _forget_old_streams(found.get("streams") or {})
+    filters = found.get("subscriptionFilters") or {}
     for subscription in filters.values():
         function = subscription.get("destinationArn", "").partition(":function:")[2].split(":")[0]
         if not function or group == f"/aws/lambda/{function}":
@@ -132,6 +131,11 @@ def _fan_out(group: str, stream: str, events: list[dict[str, Any]]) -> None:
             if matches(pattern, event["message"])
         ]
         delivery.add(function, subscription["filterName"], group, stream, matching)
+
+
+def _forget_old_streams(streams: dict[str, Any]) -> None:
+    for name in list(streams)[:-KEPT_STREAMS]:
+        streams.pop(name, None)
 
 
 def _worker_class_for(config: dict[str, Any]) -> type[lambda_runtime.Worker]:

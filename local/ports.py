@@ -6,6 +6,7 @@ import socket
 import psutil
 
 from local.errors import LocalError, PortTakenError
+from local.process import Daemon
 
 HOST = "127.0.0.1"
 
@@ -25,6 +26,12 @@ def preferred(variable: str, default: int) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise LocalError(f"{variable} is {text!r}, which is not a port.", "Give a number from 1 to 65535.")
     return int(text)
+
+
+def of(daemon: Daemon, variable: str, default: int) -> int:
+    """The port that the variable names, else the one that the daemon runs on, else the default."""
+    running = daemon.running()
+    return preferred(variable, running.notes["port"] if running else default)
 
 
 def is_listening(port: int) -> bool:

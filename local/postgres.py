@@ -265,7 +265,8 @@ def _environment() -> dict[str, str]:
 
 def cluster() -> Cluster:
     """The cluster of the local stage, in `.local/postgres`."""
-    return Cluster(STATE / "postgres", ports.preferred(PORT_VARIABLE, DEFAULT_PORT))
+    home = STATE / "postgres"
+    return Cluster(home, ports.of(Daemon("postgres", home), PORT_VARIABLE, DEFAULT_PORT))
 
 
 def external_url() -> str | None:

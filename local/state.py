@@ -36,6 +36,15 @@ def write_json(path: Path, value: Any) -> None:
 
 
 @contextmanager
+def in_turn(name: str) -> Iterator[None]:
+    """Do what two processes must not do at once, such as installing into one place; the second one waits."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def exclusively(directory: Path = STATE) -> Iterator[None]:
     """Hold the state for one command: two `up` at once would start everything twice."""
     directory.mkdir(parents=True, exist_ok=True)

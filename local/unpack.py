@@ -40,12 +40,20 @@ class Unpacker:
                 partial = Path(tempfile.mkdtemp(dir=self._cache, prefix=f"{digest[:8]}."))
                 try:
                     _unzip(archive, partial)
-                    partial.replace(place)
-                except BaseException:
+                    _settle(partial, place)
+                finally:
                     shutil.rmtree(partial, ignore_errors=True)
-                    raise
         os.utime(place)  # as a sign of use
         return place
+
+
+def _settle(partial: Path, place: Path) -> None:
+    try:
+        partial.replace(place)
+    except OSError:
+        if not place.exists():
+            raise
+        # another emulator has unpacked the same archive meanwhile
 
 
 def _unzip(archive: bytes, target: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalError, MissingError
-from local.state import STATE
+from local.state import STATE, in_turn
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,15 @@ class VirtualEnvironment:
 
     def ensure(self) -> Path:
         """Install what the requirements file asks for, unless it is there, and give the interpreter."""
+        with in_turn(f"venv-{self.name}"):
+            self._install()
+        return self.python
+
+    def _install(self) -> None:
         wanted = hashlib.sha256(self.requirements.read_bytes() + self.interpreter.encode()).hexdigest()
         stamp = self.home / "installed"
         if stamp.exists() and stamp.read_text() == wanted and self.python.exists():
-            return self.python
+            return
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.parent.mkdir(parents=True, exist_ok=True)
         _uv("venv", "--quiet", "--python", self.interpreter, str(self.home))
@@ -43,7 +48,6 @@ class VirtualEnvironment:
             "--python", str(self.python), "--requirements", str(self.requirements),
         )  # fmt: skip
         stamp.write_text(wanted)
-        return self.python
 
 
 def interpreter(version: str) -> str:

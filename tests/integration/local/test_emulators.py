@@ -82,7 +82,11 @@ def eventually(ask, wanted, seconds=15):
     return answer
 
 
-@pytest.fixture(scope="module", params=["ministack", "localstack"])
+def of(name):
+    return pytest.param(name, marks=pytest.mark.xdist_group(name), id=name)
+
+
+@pytest.fixture(scope="module", params=[of("ministack"), of("localstack")])
 def cloud(request, tmp_path_factory):
     if request.param == "localstack":
         try:

@@ -12,10 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local import lambda_runtime
-from local.executor import Environment, Package, StartError
+from local import lambda_runtime, ports
+from local.environments import Environment, Warm
+from local.executor import Package, RuntimeProcess
 from local.state import ROOT
 
+PLENTY = Warm(100)
 CODE = Path(__file__).with_name("lambda_code.py")
 
 
@@ -34,15 +36,15 @@ def package(tmp_path_factory):
 def start(package):
     started = []
 
-    def start(handler, **variables):
-        environment = Environment(package, handler, {"AWS_LAMBDA_FUNCTION_NAME": "f", **variables})
+    def start(handler, warm=PLENTY, **variables):
+        variables = {"AWS_LAMBDA_FUNCTION_NAME": "f", **variables}
+        environment = Environment(lambda: package, handler, variables, warm)
         started.append(environment)
-        environment.start()
         return environment
 
     yield start
     for environment in started:
-        environment.stop()
+        environment.end()
 
 
 def invoke(environment, event=None, *, request_id="r-1", seconds=5.0):
@@ -96,17 +98,20 @@ def test_an_uncaught_error_is_reported_as_on_aws_and_the_process_lives_on(start)
     assert (answer["errorType"], answer["errorMessage"]) == ("ValueError", "no such thing")
     assert any("in fail" in line for line in answer["stackTrace"])
     assert "ValueError: no such thing" in outcome.log
-    assert environment.alive
+    assert "initialized" not in invoke(environment)[1].log
 
 
 def test_a_timeout_ends_the_process_and_keeps_what_was_logged(start):
     environment = start("handlers.sleep")
+    invoke(environment, {"seconds": 0})
     answer, outcome = invoke(environment, {"seconds": 30}, seconds=0.3)
     assert outcome.failed
     assert answer["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 0.30 seconds" in answer["errorMessage"]
     assert "before\n" in outcome.log
-    assert not environment.alive
+    _, outcome = invoke(environment, {"seconds": 0})
+    assert not outcome.failed
+    assert outcome.log == "initialized\nbefore\n"
 
 
 def test_a_crash_is_reported_with_its_exit_status_at_once(start):
@@ -117,8 +122,8 @@ def test_a_crash_is_reported_with_its_exit_status_at_once(start):
     assert outcome.failed
     assert answer["errorType"] == "Runtime.ExitError"
     assert "exit status 3" in answer["errorMessage"]
-    assert "dying\n" in outcome.log
-    assert not environment.alive
+    assert outcome.log.startswith("initialized\ndying\n")
+    assert invoke(environment)[1].log.startswith("initialized\ndying\n")
 
 
 def test_large_logs_and_answers_arrive_whole(start):
@@ -137,11 +142,13 @@ def test_large_logs_and_answers_arrive_whole(start):
     ],
 )
 def test_what_fails_while_it_starts_says_why(start, handler, kind, message):
-    with pytest.raises(StartError) as raised:
-        start(handler)
-    error = json.loads(raised.value.payload)
-    assert error["errorType"] == kind
-    assert message in error["errorMessage"]
+    environment = start(handler)
+    for _ in range(2):
+        error, outcome = invoke(environment)
+        assert outcome.failed
+        assert error["errorType"] == kind
+        assert message in error["errorMessage"]
+        assert message in outcome.log
 
 
 def test_environments_run_at_the_same_time(start):
@@ -160,28 +167,69 @@ def test_environments_run_at_the_same_time(start):
     assert len({answer["pid"] for answer in answers}) == 4
 
 
-def test_stopping_ends_the_process_and_frees_the_port(start):
-    environment = start("handlers.echo")
-    process = psutil.Process(environment.process.pid)
-    environment.stop()
-    environment.stop()
+def test_ending_it_ends_the_process_even_while_an_invocation_runs(start):
+    environment = start("handlers.sleep")
+    answer, _ = invoke(environment, {"seconds": 0})
+    process = psutil.Process(answer["pid"])
+    results = []
+    call = threading.Thread(target=lambda: results.append(invoke(environment, {"seconds": 60}, seconds=60)))
+    call.start()
+    time.sleep(0.2)
+    environment.end()
+    call.join(timeout=10)
     assert not process.is_running()
-    assert not [
-        c
-        for c in psutil.Process().net_connections()
-        if c.laddr[1] == environment.port and c.status == "LISTEN"
-    ]
+    ((error, _),) = results
+    assert error["errorType"] == "Runtime.ExitError"
+
+
+def test_the_process_and_its_port_are_gone_after_the_end(package):
+    runtime = RuntimeProcess(package, "handlers.echo", {})
+    runtime.start()
+    port = runtime.port
+    assert ports.is_listening(port)
+    runtime.stop()
+    runtime.stop()
+    assert not runtime.alive
+    assert not ports.is_listening(port)
+
+
+def test_of_too_many_processes_those_used_longest_ago_end_and_start_again_when_called(start):
+    warm = Warm(2)
+    first, second, third = (start("handlers.echo", warm) for _ in range(3))
+    pids = [invoke(environment)[0]["pid"] for environment in (first, second)]
+    invoke(first)
+    invoke(third)
+    alive = [psutil.pid_exists(pid) for pid in pids]
+    assert alive == [True, False]
+    assert invoke(first)[0]["pid"] == pids[0]
+    answer, outcome = invoke(second)
+    assert not outcome.failed
+    assert answer["pid"] != pids[1]
+
+
+def test_a_process_that_is_at_work_does_not_end_for_another(start):
+    warm = Warm(1)
+    busy, other = start("handlers.sleep", warm), start("handlers.echo", warm)
+    invoke(busy, {"seconds": 0})
+    results = []
+    call = threading.Thread(target=lambda: results.append(invoke(busy, {"seconds": 1})))
+    call.start()
+    time.sleep(0.2)
+    invoke(other)
+    call.join()
+    ((_, outcome),) = results
+    assert not outcome.failed
 
 
 def test_a_process_whose_emulator_was_killed_ends_by_itself(package):
     program = f"""
 import time
 from pathlib import Path
-from local.executor import Environment, Package
+from local.executor import Package, RuntimeProcess
 package = Package({package.python!r}, Path({str(package.runtime)!r}), Path({str(package.code)!r}))
-environment = Environment(package, "handlers.sleep", {{}})
-environment.start()
-print(environment.process.pid, flush=True)
+runtime = RuntimeProcess(package, "handlers.sleep", {{}})
+runtime.start()
+print(runtime.process.pid, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT) as emulator:

@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from local import unpack
 from local.unpack import Unpacker
 
 
@@ -46,6 +47,21 @@ def test_many_at_once_get_the_whole_archive(tmp_path):
     for thread in threads:
         thread.join()
     assert seen == [200] * 8
+
+
+def test_two_emulators_at_once_share_what_one_unpacked(tmp_path, monkeypatch):
+    content, other = archive({"a": "1"}), Unpacker(tmp_path)
+    unzip = unpack._unzip
+
+    def overtaken(data, target):
+        monkeypatch.setattr(unpack, "_unzip", unzip)
+        other.directory(data)
+        unzip(data, target)
+
+    monkeypatch.setattr(unpack, "_unzip", overtaken)
+    place = Unpacker(tmp_path).directory(content)
+    assert (place / "a").read_text() == "1"
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_a_broken_archive_leaves_nothing_behind(tmp_path):
