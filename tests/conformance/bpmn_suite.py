@@ -143,7 +143,9 @@ def _run(processes: list[Process], name: str, case: dict[str, Any]) -> tuple[Log
     entry = next((row for row in entries(world.definitions[main.key]) if row.on is None), None)
     if entry is None and entries(world.definitions[main.key]):
         entry = entries(world.definitions[main.key])[0]
-    fields = {"node": entry.node, "event": entry.event} if entry is not None and entry.on else {}
+    fields: dict[str, Any] = (
+        {"node": entry.node, "event": entry.event} if entry is not None and entry.on else {}
+    )
     process = world.start(main.key, variables, **fields)
     do = worker(log)
     end = world.now + HORIZON

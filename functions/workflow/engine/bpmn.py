@@ -174,6 +174,7 @@ def _global_task(source: Source, element: Element) -> Process:
     task.extend(list(element))
     key = element.get("id", "")
     task.set("id", f"{key}_task")
+    task.set("scriptFormat", element.get("scriptLanguage", ""))
     start, end = StartEvent(f"{key}_start"), EndEvent(f"{key}_end")
     flows = [Flow(f"{key}_in", start.id, task.get("id", "")), Flow(f"{key}_out", task.get("id", ""), end.id)]
     activity = read_activity(source, task)

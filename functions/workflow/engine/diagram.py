@@ -114,6 +114,13 @@ class _Picture:
         self.parts: list[str] = []
         self.labels: list[str] = []
         self.badges: list[str] = []
+        self.attached: dict[str, list[str]] = {}
+        self.defaults: set[str] = set()
+        for element in _all(process.elements):
+            if isinstance(element, BoundaryEvent):
+                self.attached.setdefault(element.attached_to, []).append(element.id)
+            elif isinstance(element, (Activity, Gateway)) and element.default:
+                self.defaults.add(element.default)
 
     def document(self) -> str:
         for lane in self.process.lanes:
@@ -152,7 +159,7 @@ class _Picture:
         for element in others:
             if isinstance(element, SubProcess):
                 self._element(element)
-        for flow in flows:
+        for flow in sorted(flows, key=lambda each: each.id in self.overlay.visited):
             self._flow(flow)
         for element in others:
             if not isinstance(element, SubProcess):
@@ -217,6 +224,8 @@ class _Picture:
         if (isinstance(element, SubProcess) and not expanded) or isinstance(element, CallActivity):
             marks.append('<path d="M-6,-6 H6 V6 H-6 Z M-3,0 H3 M0,-3 V3" class="mark"/>')
         start = b.x + b.width / 2 - 10 * (len(marks) - 1)
+        if any(abs(x - b.x - b.width / 2) < 10 * len(marks) + 20 for x in self._on_boundary(element)):
+            start = b.x + 14
         for number, mark in enumerate(marks):
             self.parts.append(_at(mark, start + 20 * number, b.y + b.height - 11, 1))
         icon = task_mark(element)  # type: ignore[arg-type]  # every activity is an element
@@ -231,6 +240,13 @@ class _Picture:
         if icon and lines and top < b.y + 22 and text_width(lines[0]) > b.width - 56:
             top = min(b.y + 24, b.y + 4 + room - LINE * len(lines))
         self._lines(lines, b.x + b.width / 2, top + LINE - 3)
+
+    def _on_boundary(self, element: Activity) -> Iterable[float]:
+        """Where the events on the boundary of an activity are, from left to right."""
+        for other in self.attached.get(element.id, ()):
+            shape = self.diagram.shapes.get(other)
+            if shape is not None:
+                yield shape.bounds.x + shape.bounds.width / 2
 
     # -- lines and texts -----------------------------------------------------------------------------------
 
@@ -247,13 +263,12 @@ class _Picture:
         text = flow.name or flow.condition
         if text:
             label = edge.label or _label_of(edge)
-            lines = wrap(text, max(label.width + 2, 96), 3)
+            lines = wrap(text, max(label.width + 2, 96), max(1, round(label.height / LINE)))
             self._lines(lines, label.x, label.y + LINE - 3, anchor="start", halo=True)
 
     def _default_mark(self, flow: Flow, edge: Edge) -> None:
         """The stroke across a default flow where it starts."""
-        element = next((row for row in _all(self.process.elements) if row.id == flow.source), None)
-        if element is None or getattr(element, "default", "") != flow.id:
+        if flow.id not in self.defaults:
             return
         (x1, y1), (x2, y2) = edge.points[0], edge.points[1]
         length = max(abs(x2 - x1) + abs(y2 - y1), 1)

@@ -41,6 +41,7 @@ MARGIN = 30.0
 INSIDE = 24.0
 TITLE = 26.0
 LANE_TITLE = 30.0
+LANE_INSIDE = 14.0
 NOTE_WIDTH = 150.0
 
 
@@ -70,8 +71,9 @@ def lay_out(process: Process) -> Diagram:
     pools = [lane for lane in process.lanes if lane.pool]
     titles = (LANE_TITLE if pools else 0) + (LANE_TITLE if bands else 0)
     whole = Drawing()
-    whole.put(drawing, MARGIN + titles, top)
-    whole.put(notes, MARGIN + titles, MARGIN)
+    left = MARGIN + titles + (LANE_INSIDE if titles else 0)
+    whole.put(drawing, left, top)
+    whole.put(notes, left, MARGIN)
     _lanes(whole, drawing, process.lanes, top)
     return Diagram(whole.shapes, whole.edges)
 
@@ -270,7 +272,7 @@ def _lanes(whole: Drawing, drawing: Drawing, lanes: list[Lane], top: float) -> N
     if not pools and not inner:
         return
     left = MARGIN + (LANE_TITLE if pools else 0)
-    width = drawing.width + (LANE_TITLE if inner else 0) + MARGIN
+    width = drawing.width + (LANE_TITLE if inner else 0) + LANE_INSIDE + MARGIN
     edges = _lane_edges(whole, inner, top, top + drawing.height)
     for lane, (upper, lower) in zip(inner, edges, strict=True):
         whole.shapes[lane.id] = Shape(Bounds(left, upper, width, lower - upper))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import defaultdict
 from itertools import pairwise
 
@@ -43,7 +44,7 @@ def _neighbours(arcs: list[Arc], boxes: dict[str, Box]) -> tuple[_Neighbours, _N
             weight = 1.0 + 2 * boxes[left].dummy + 2 * boxes[right].dummy
             shift = 0.0
             if arc.boundary and left == arc.source:
-                shift = boxes[left].height / 2 + boxes[left].below - 8 * (arc.slots - arc.slot)
+                shift = boxes[left].height / 2 + boxes[left].below - 8 * (arc.slot + 1)
                 weight *= 0.5
             before[right].append((left, weight, shift))
             after[left].append((right, weight, -shift))
@@ -58,7 +59,7 @@ def _sort(layer: list[Box], neighbours: _Neighbours, layers: Layers) -> None:
         found = neighbours.get(box.id)
         if not found:
             return position[box.id]
-        return sum(position[name] + 0.4 * (shift > 0) for name, _, shift in found) / len(found)
+        return sum(position[name] + 0.4 * (shift > 0) + shift / 1e4 for name, _, shift in found) / len(found)
 
     layer.sort(key=lambda box: (box.band, wish(box)))
 
@@ -69,8 +70,10 @@ def _crossings(layers: Layers, after: _Neighbours) -> int:
     for layer, following in pairwise(layers):
         position = {box.id: number for number, box in enumerate(following)}
         ends = [sorted(position[name] for name, _, _ in after.get(box.id, ())) for box in layer]
-        flat = [end for group in ends for end in group]
-        total += sum(earlier > later for number, earlier in enumerate(flat) for later in flat[number + 1 :])
+        seen: list[int] = []
+        for end in (end for group in ends for end in group):
+            total += len(seen) - bisect_right(seen, end)
+            insort(seen, end)
     return total
 
 

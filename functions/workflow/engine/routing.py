@@ -114,7 +114,7 @@ def _leaving(arc: Arc, boxes: dict[str, Box]) -> float:
     box = boxes[arc.source]
     if not arc.boundary:
         return box.y
-    return box.y + box.height / 2 + box.below - 8 * (arc.slots - arc.slot)
+    return box.y + box.height / 2 + box.below - 8 * (arc.slot + 1)
 
 
 def _group(arc: Arc, left: str) -> str:

@@ -20,7 +20,7 @@ from .model import (
     StartEvent,
     SubProcess,
 )
-from .validate_elements import check_element
+from .validate_elements import check_element, check_sla
 from .validate_findings import Findings, Place
 from .validate_flows import check_flows
 
@@ -33,6 +33,8 @@ def validate(process: Process, expressions: Expressions | None = None) -> list[F
     findings = Findings(process, expressions or CelExpressions())
     _check_process(findings)
     if not findings.faults:
+        if process.sla is not None:
+            check_sla(findings, process.key, process.sla)
         for place in _places(process):
             _check_scope(findings, place)
     return findings.faults

@@ -181,7 +181,7 @@ def test_two_inclusive_joins_in_a_row_do_not_wait_for_each_other():
 
 
 def test_a_token_that_can_reach_a_filled_flow_does_not_hold_an_inclusive_join_up():
-    """BPMN 2.0.2, 13.4.3: the token at ``before`` reaches both flows of the join, so the join does not wait."""
+    """BPMN 2.0.2, 13.4.3: the token at ``before`` reaches both flows of the join, so it does not wait."""
     flows = """
         s -> split -> before -> choose
         choose -> a ? left

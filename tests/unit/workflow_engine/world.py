@@ -73,6 +73,8 @@ class World:
         assert stored == instance.state
         result = advance(instance.definition, stored, trigger, self.environment)
         instance.state = result.state
+        if isinstance(trigger, (on.DecisionCompleted, on.DecisionFailed)):
+            del self.decisions[process, trigger.decision]
         self._carry_out(process, result.effects)
         return result.effects
 
