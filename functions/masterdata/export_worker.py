@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, ScalarSelect, func, select, update
 
 from common.background import Deadline
 from common.work import Work
@@ -26,7 +26,7 @@ PAGE = 1000
 MAX_COLUMNS = 2000
 """Columns of a CSV file; spreadsheets take no more than a few thousand."""
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+_encode = msgspec.json.encode
 
 
 def request_key(tenant: UUID, identifier: UUID) -> str:
@@ -138,10 +138,10 @@ class _Exporter:
         for records in self._pages():
             yield len(records), _lines([self._cells(record) for record in records], names)
 
-    def _cells(self, record: Any) -> dict[str, str]:
-        return columns.cells_of(msgspec.to_builtins(record), self._entity.lists)
+    def _cells(self, record: dict[str, Any]) -> dict[str, str]:
+        return columns.cells_of(record, self._entity.lists)
 
-    def _pages(self) -> Iterator[list[Any]]:
+    def _pages(self) -> Iterator[list[dict[str, Any]]]:
         after: UUID | None = None
         while True:
             work = jobs.work_of(self._job)
@@ -155,7 +155,7 @@ class _Exporter:
                 yield records
             if len(records) < PAGE:
                 return
-            after = records[-1].id
+            after = UUID(records[-1]["id"])
 
     def _keep(self, work: Work) -> None:
         """Stay the job's worker; leave it where there is no time left to end it."""
@@ -164,9 +164,9 @@ class _Exporter:
         if work.execute(_here(self._job).values(lease_until=work.now + jobs.LEASE)).rowcount != 1:
             raise LostLeaseError
 
-    def _page(self, work: Work, after: UUID | None) -> list[Any]:
+    def _page(self, work: Work, after: UUID | None) -> list[dict[str, Any]]:
         table = self._entity.table
-        statement = select(self._records.body).where(table.c.tenant_id == self._job.tenant)
+        statement = select(self._records.body, *self._codes()).where(table.c.tenant_id == self._job.tenant)
         if not self._row.archived:
             statement = statement.where(table.c.archived_at.is_(None))
         if self._row.filter:
@@ -174,8 +174,24 @@ class _Exporter:
             statement = statement.where(selection.condition(self._row.filter, known))
         if after is not None:
             statement = statement.where(table.c.id > after)
-        bodies = work.execute(statement.order_by(table.c.id).limit(PAGE)).scalars()
-        return [self._records.told(body) for body in bodies]
+        return [self._told(*row) for row in work.execute(statement.order_by(table.c.id).limit(PAGE))]
+
+    def _codes(self) -> list[ScalarSelect[str]]:
+        """The codes of the records that each record refers to, which mean something elsewhere too."""
+        table, other = self._entity.table, self._entity.table.alias("other")
+        return [
+            select(other.c.code)
+            .where(other.c.tenant_id == table.c.tenant_id, other.c.id == table.c[target])
+            .scalar_subquery()
+            for target in self._entity.references.values()
+        ]
+
+    def _told(self, body: str, *codes: str | None) -> dict[str, Any]:
+        record: dict[str, Any] = msgspec.to_builtins(self._records.told(body))
+        for (name, target), code in zip(self._entity.references.items(), codes, strict=True):
+            del record[target]
+            record[name] = code
+        return record
 
 
 def _lines(cells: list[dict[str, str]], names: list[str]) -> bytes:

@@ -108,6 +108,9 @@ class _Importer:
         self._entity: Entity[Any, Any] = self._records.entity
         self._position: int = row.position
         self._seen: int = row.seen
+        # What only the platform writes, and an export tells: read past.
+        written = {*self._entity.new.__struct_fields__, *self._entity.references}
+        self._untold = frozenset(self._entity.record.__struct_fields__) - written
 
     def batches(self) -> Iterator[None]:
         """Write batch after batch; the file's own faults are :class:`FileError`."""
@@ -134,7 +137,7 @@ class _Importer:
         if self._row.format == "ndjson":
             chunks = storage.pieces(self._key, self._stored, self._position)
             for row in rows.json_rows(chunks, self._position):
-                yield row, row.value
+                yield row, row.value and {k: v for k, v in row.value.items() if k not in self._untold}
             return
         dialect, header = self._dialect()
         start = max(self._position, dialect.start)
@@ -153,7 +156,7 @@ class _Importer:
         """How the file is written, and its header; columns that only the platform writes are without name."""
         entity = self._entity
         fields = {*entity.new.__struct_fields__, *entity.references}
-        untold = set(entity.record.__struct_fields__) - fields
+        untold = self._untold
 
         def known(name: str) -> bool:
             return columns.is_place(name, fields) or name in untold

@@ -115,7 +115,8 @@ class Batch:
         """The record that a row makes of the one with its code, or by itself."""
         entity = self._entity
         if before is None:
-            given = {n: v for n in patch.__struct_fields__ if (v := getattr(patch, n)) not in (UNSET, None)}
+            wanted = {name: getattr(patch, name) for name in patch.__struct_fields__}
+            given = {n: patching.merge({}, v) for n, v in wanted.items() if v is not UNSET and v is not None}
             for one in msgspec.structs.fields(entity.new):
                 if one.required and one.name not in given:
                     raise Invalid.at(f"/{one.name}", f"A new {entity.one} needs it.")

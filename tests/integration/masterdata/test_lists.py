@@ -121,7 +121,7 @@ def test_an_order_is_kept_from_page_to_page(owner: Caller, sort: str, key: Calla
 def test_orders_may_rise_and_fall(owner: Caller) -> None:
     wanted = sorted(_walk(owner), key=lambda c: c["id"])
     wanted = sorted(wanted, key=lambda c: c["name"], reverse=True)
-    wanted = sorted(wanted, key=lambda c: Decimal(-1) if _limit(c) is None else _limit(c))
+    wanted = sorted(wanted, key=lambda c: Decimal(c["credit_limit"] or -1))
     assert _walk(owner, sort="credit_limit,-name") == wanted
 
 
