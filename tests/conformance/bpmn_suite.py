@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from tests.unit.workflow_engine.world import World
 from workflow.engine import effects as out
 from workflow.engine import triggers as on
@@ -34,6 +36,7 @@ KNOWN = FAILURES | {
     "assertDataCorrect",
     "assertIncrement",
     "assertExecutionParallel",
+    "assertErrorThrownEscalationEvent",
     "optionDelay",
     "setIntegerVariable",
 }
@@ -55,7 +58,8 @@ class Log:
         self.increments = 0
         self.marker = False
         self.data: list[Any] = []
-        self.spans: list[tuple[str, Any]] = []
+        self.unknown: list[str] = []
+        self.parallel = False
 
 
 def worker(log: Log) -> Any:
@@ -65,7 +69,7 @@ def worker(log: Log) -> Any:
         marker = job.settings["script"]
         if marker == "WAIT_TEN_SECONDS" and job.attempt < 2 and (process, job.job) not in waiting:
             waiting.add((process, job.job))
-            world.jobs.append((process, msgspec_replace(job, due=world.now + timedelta(seconds=10))))
+            world.jobs.append((process, replace(job, due=world.now + timedelta(seconds=10))))
             return
         if marker == "THROW_ERROR":
             code = next(iter(_error_codes(world, process)), "ERR_CODE")
@@ -75,12 +79,6 @@ def worker(log: Log) -> Any:
 
     waiting: set[tuple[str, str]] = set()
     return do
-
-
-def msgspec_replace(job: out.CreateJob, **fields: Any) -> out.CreateJob:
-    from msgspec.structs import replace
-
-    return replace(job, **fields)
 
 
 def _error_codes(world: World, process: str) -> list[str]:
@@ -104,9 +102,10 @@ def _marked(world: World, job: out.CreateJob, log: Log) -> dict[str, Any]:
     elif marker == "CREATE_MARKER_FILE":
         log.marker = True
     elif marker.startswith("CREATE_TIMESTAMP_LOG"):
-        log.spans.append((marker, world.now))
+        others = (row.settings.get("script", "") for _, row in world.jobs if row.job != job.job)
+        log.parallel |= any(other.startswith("CREATE_TIMESTAMP_LOG") for other in others)
     elif marker not in ("CREATE_LOG_FILE", "WAIT_TEN_SECONDS"):
-        raise AssertionError(f"the marker {marker!r} is not known here")
+        log.unknown.append(marker)
     return {}
 
 
@@ -137,15 +136,14 @@ def run_case(name: str, case: dict[str, Any]) -> str:
 
 def _run(processes: list[Process], name: str, case: dict[str, Any]) -> tuple[Log, World, str]:
     log, world = Log(), World(processes)
-    increments = case["asserts"].count("assertIncrement")
-    variables: dict[str, Any] = {"test": case["input"], "integerVariable": 3 - increments}
+    asserts = case["asserts"]
+    number = 3 - asserts.count("assertIncrement") if "setIntegerVariable" in asserts else 0
+    variables: dict[str, Any] = {"test": case["input"], "integerVariable": number}
     main = next((row for row in processes if row.key == name), processes[0])
     entry = next((row for row in entries(world.definitions[main.key]) if row.on is None), None)
     if entry is None and entries(world.definitions[main.key]):
         entry = entries(world.definitions[main.key])[0]
-    fields: dict[str, Any] = (
-        {"node": entry.node, "event": entry.event} if entry is not None and entry.on else {}
-    )
+    fields: dict[str, Any] = {"node": entry.node, "event": entry.event} if entry is not None else {}
     process = world.start(main.key, variables, **fields)
     do = worker(log)
     end = world.now + HORIZON
@@ -161,6 +159,8 @@ def _run(processes: list[Process], name: str, case: dict[str, Any]) -> tuple[Log
 
 def _compare(case: dict[str, Any], log: Log, world: World, process: str, wants_failure: set[str]) -> str:
     """The suite's order is that of one thread; branches that run at the same time may log in another."""
+    if log.unknown:
+        return f"the markers {log.unknown} are not known here"
     if Counter(log.tasks) != Counter(case["trace"]):
         return f"the trace is {log.tasks}, the suite wants {case['trace']}"
     asserts = case["asserts"]
@@ -174,6 +174,12 @@ def _compare(case: dict[str, Any], log: Log, world: World, process: str, wants_f
         return "it did not fail"
     if log.increments != asserts.count("assertIncrement"):
         return f"it counted {log.increments} times, the suite wants {asserts.count('assertIncrement')}"
+    if "assertExecutionParallel" in asserts and not log.parallel:
+        return "nothing ran in parallel"
+    effects = [effect for instance in world.instances.values() for effect in instance.effects]
+    escalated = any(isinstance(effect, out.EscalateToCaller) for effect in effects)
+    if "assertErrorThrownEscalationEvent" in asserts and not escalated:
+        return "no escalation left the process"
     if "assertMarkerExists" in asserts and not log.marker:
         return "no marker was left"
     if "assertDataCorrect" in asserts and not any(

@@ -168,11 +168,15 @@ def _loop(source: Source, element: Element) -> StandardLoop | MultiInstance | No
             return StandardLoop(
                 condition=source.expression(child.find(f"{BPMN}loopCondition")),
                 test_before=child.get("testBefore") == "true",
-                maximum=source.number(element, "loopMaximum", child.get("loopMaximum", ""), 0),
+                maximum=_maximum(source, element, child.get("loopMaximum", "")),
             )
         if local(child, "multiInstanceLoopCharacteristics"):
             return _multi_instance(source, element, child)
     return None
+
+
+def _maximum(source: Source, element: Element, value: str) -> int | None:
+    return source.number(element, "loopMaximum", value, 0) if value else None
 
 
 def _multi_instance(source: Source, element: Element, marker: Element) -> MultiInstance:

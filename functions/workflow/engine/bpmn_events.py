@@ -129,7 +129,7 @@ def event_definition(source: Source, definition: Element, event: Element) -> lis
         case "terminateEventDefinition":
             return [TerminateEvent()]
         case "linkEventDefinition":
-            return [LinkEvent(definition.get("name", "") or event.get("name", ""))]
+            return [LinkEvent(_link(definition, event))]
         case other:
             source.fault(event, "unsupported", f"The element {other} is not supported.")
             return []
@@ -158,6 +158,13 @@ def message(source: Source, element: Element, event: Element) -> MessageEvent:
         name = (found.get("name") or found.get("id") or "") if found is not None else ""
     key = source.own(element, "key") or source.own(event, "key")
     return MessageEvent(name, key, source.json(event, "payload"))
+
+
+def _link(definition: Element, event: Element) -> str:
+    """What both ends of a link are known by: their name, or the id of the catching one that is the target."""
+    target = reference(definition.findtext(f"{BPMN}target"))
+    own = definition.get("id", "") if strip(event.tag) == "intermediateCatchEvent" else ""
+    return definition.get("name", "") or target or own or event.get("name", "")
 
 
 def _timer(source: Source, definition: Element, event: Element) -> TimerEvent:

@@ -20,6 +20,7 @@ XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _RESERVED = {"true", "false", "null", "in"}
+_VARIABLES = {"dataObject", "property", "dataInput", "dataOutput"}
 _IN_EXTENSIONS = {"settings", "form", "payload", "input", "output", "variable", "sla"}
 
 
@@ -163,8 +164,9 @@ class Source:
     def variables(self, element: Element) -> dict[str, Any]:
         """What an element declares: data objects and properties, empty, and our variables with values."""
         declared: dict[str, Any] = {}
-        for child in element:
-            if local(child, "dataObject") or local(child, "property"):
+        own = element.find(f"{BPMN}ioSpecification") if local(element, "process") else None
+        for child in (*element, *(own if own is not None else ())):
+            if child.tag.startswith(BPMN) and strip(child.tag) in _VARIABLES:
                 declared[identifier(child)] = None
         for child in self.extension(element, "variable"):
             value = (child.text or "null").strip()
@@ -175,11 +177,11 @@ class Source:
         return declared
 
     def variable(self, name: str, element: Element) -> str:
-        """The variable that the id of a data object, its reference or a property stands for."""
+        """The variable that a data object, its reference, a property or a process's own data stands for."""
         found = self.by_id.get(name)
         if found is not None and local(found, "dataObjectReference"):
             found = self.by_id.get(reference(found.get("dataObjectRef")))
-        if found is not None and (local(found, "dataObject") or local(found, "property")):
+        if found is not None and strip(found.tag) in _VARIABLES:
             return identifier(found)
         kind = strip(found.tag) if found is not None else "nothing"
         message = f"The data association refers to {name!r}, which is {kind}, not a data object or property."

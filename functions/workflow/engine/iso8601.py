@@ -89,14 +89,12 @@ def parse_duration(text: str) -> Duration:
 
 
 def parse_instant(text: str) -> datetime:
-    """A date and time with its offset from UTC, such as ``2026-03-29T01:30:00Z``."""
+    """A date and time such as ``2026-03-29T01:30:00Z``; without an offset it is in UTC."""
     try:
         instant = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(f"{text!r} is not an ISO 8601 date and time such as 2026-03-29T01:30:00Z") from None
-    if instant.tzinfo is None:
-        raise ValueError(f"{text!r} does not say its offset from UTC; append Z or an offset such as +02:00")
-    return instant
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
 
 def parse_cycle(text: str) -> Cycle:

@@ -29,7 +29,8 @@ def loop(run: Run, work: Work) -> None:
     assert isinstance(element, Activity)
     if isinstance(element.loop, StandardLoop):
         token = run.put(run.tokens, replace(token, waits="loop", loop=Loop()))
-        again = not element.loop.test_before or _again(run, token, element.loop)
+        unasked = not element.loop.test_before and element.loop.maximum != 0
+        again = unasked or _again(run, token, element.loop)
         run.push(_instance(run, token, element) if again else Work("complete", token.id))
         return
     assert isinstance(element.loop, MultiInstance)
@@ -65,7 +66,7 @@ def instance_completed(run: Run, token: Token, element: Activity, result: Mappin
 def _again(run: Run, token: Token, marker: StandardLoop) -> bool:
     assert token.loop is not None
     counter = token.loop.completed
-    if marker.maximum and counter >= marker.maximum:
+    if marker.maximum is not None and counter >= marker.maximum:
         return False
     return not marker.condition or run.holds(marker.condition, token, more={"loopCounter": counter})
 

@@ -179,11 +179,11 @@ class EventBasedGateway(Gateway, tag="eventBasedGateway", frozen=True):
 
 
 class StandardLoop(Part, tag_field="type", tag="standard", frozen=True):
-    """Repeats while ``condition`` holds (or until ``maximum`` rounds), tested first with ``test_before``."""
+    """Repeats while ``condition`` holds, at most ``maximum`` times, tested first with ``test_before``."""
 
     condition: str = ""
     test_before: bool = False
-    maximum: int = 0
+    maximum: int | None = None
 
 
 class ComplexBehavior(Part, frozen=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from .model import (
     Activity,
     AnyElement,
@@ -51,6 +53,7 @@ _ENDS = (
     SignalEvent,
     TerminateEvent,
 )
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 _BEHAVIORS = ("all", "one", "none", "complex")
 
 
@@ -158,6 +161,9 @@ def _timer(findings: Findings, element: Event, event: TimerEvent) -> None:
         return
     check = {"date": findings.instant, "duration": findings.duration, "cycle": findings.cycle}[given[0]]
     check(element.id, f"timer {given[0]}", getattr(event, given[0]))
+    if event.date and not event.date.startswith("=") and not _OFFSET.search(event.date):
+        message = "The date does not say its offset from UTC and is read as UTC; append Z or an offset."
+        findings.warning(element.id, "timer", message)
     if event.calendar and event.date:
         findings.warning(element.id, "timer", "A date is a moment; the calendar has no effect on it.")
 
@@ -274,10 +280,10 @@ def check_sla(findings: Findings, element: str, sla: Sla) -> None:
 def _loop(findings: Findings, element: str, loop: StandardLoop) -> None:
     if loop.condition:
         findings.expression(element, "loop condition", loop.condition)
-    elif loop.maximum < 1:
+    elif loop.maximum is None:
         message = "Its loop never ends: give it a condition or a maximum."
         findings.error(element, "loop", message)
-    if loop.maximum < 0:
+    if loop.maximum is not None and loop.maximum < 0:
         findings.error(element, "loop", f"Its loop maximum is {loop.maximum}; it cannot be negative.")
 
 
@@ -382,7 +388,7 @@ def _subprocess(findings: Findings, element: SubProcess) -> None:
         if element.ad_hoc.completion:
             findings.expression(element.id, "completion condition", element.ad_hoc.completion)
         if any(isinstance(inner, (StartEvent, EndEvent)) for inner in element.elements):
-            message = "An ad-hoc sub-process has no start and end events: its activities begin by themselves."
-            findings.error(element.id, "ad_hoc", message)
+            message = "In BPMN an ad-hoc sub-process has no start and end events; remove them."
+            findings.warning(element.id, "ad_hoc", message)
     if element.event and element.loop is not None:
         findings.error(element.id, "event_subprocess", "An event sub-process cannot be repeated by a marker.")

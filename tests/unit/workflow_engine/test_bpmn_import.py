@@ -85,6 +85,9 @@ def test_the_kinds_of_events_and_where_their_names_come_from():
         <intermediateThrowEvent id="throw" gw:key="=order"><messageEventDefinition messageRef="m1"/>
           <signalEventDefinition signalRef="s1"/></intermediateThrowEvent>
         <intermediateThrowEvent id="link" name="L"><linkEventDefinition name="L"/></intermediateThrowEvent>
+        <intermediateThrowEvent id="off"><linkEventDefinition><target>t:on_it</target></linkEventDefinition>
+          </intermediateThrowEvent>
+        <intermediateCatchEvent id="on"><linkEventDefinition id="on_it"/></intermediateCatchEvent>
         <endEvent id="bad"><errorEventDefinition errorRef="e1"/></endEvent>
         <endEvent id="up"><escalationEventDefinition escalationRef="x1"/></endEvent>
         <endEvent id="stop"><terminateEventDefinition/></endEvent>
@@ -98,6 +101,7 @@ def test_the_kinds_of_events_and_where_their_names_come_from():
     assert found["throw"] == ThrowEvent(
         "throw", events=[MessageEvent("order placed", "=order"), SignalEvent("go")]
     )
+    assert found["off"].events == found["on"].events == [LinkEvent("on_it")]
     assert found["link"] == ThrowEvent("link", name="L", events=[LinkEvent("L")])
     assert found["bad"] == EndEvent("bad", events=[ErrorEvent("E-1")])
     assert found["up"] == EndEvent("up", events=[EscalationEvent("X-1")])
@@ -225,6 +229,17 @@ def test_data_associations_become_inputs_outputs_and_collections():
     assert found["a"].outputs == {"prop": "result * 2"}
     assert found["m"].loop == MultiInstance(collection="list", item="line")
     assert found["m"].inputs == {}
+
+
+def test_the_data_of_a_process_itself_are_variables():
+    content = """
+        <ioSpecification><dataInput id="request"/><inputSet/><outputSet/></ioSpecification>
+        <task id="a"><ioSpecification><dataInput id="in"/><inputSet/><outputSet/></ioSpecification>
+          <dataInputAssociation id="ia"><sourceRef>request</sourceRef><targetRef>in</targetRef>
+            </dataInputAssociation></task>"""
+    process = read_bpmn(document(content)).processes[0]
+    assert process.variables == {"request": None}
+    assert [element.id for element in process.elements] == ["a"]
 
 
 def test_a_document_can_hold_several_processes_and_global_tasks():

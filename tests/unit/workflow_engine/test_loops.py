@@ -43,6 +43,7 @@ def open_tasks(world: World) -> list[tuple[str, int]]:
         (StandardLoop(condition="n < 2", test_before=True), 2),
         (StandardLoop(condition="true", maximum=4), 4),
         (StandardLoop(maximum=2), 2),
+        (StandardLoop(condition="true", maximum=0), 0),
         (StandardLoop(condition="loopCounter < 5"), 5),
     ],
 )

@@ -127,7 +127,7 @@ G = SignalEvent("g")
         (CatchEvent("x", events=[TimerEvent()]), "timer"),
         (CatchEvent("x", events=[TimerEvent(duration="PT1S", date="2026-01-01T00:00:00Z")]), "timer"),
         (CatchEvent("x", events=[TimerEvent(duration="1 hour")]), "time"),
-        (CatchEvent("x", events=[TimerEvent(date="2026-01-01")]), "time"),
+        (CatchEvent("x", events=[TimerEvent(date="soon")]), "time"),
         (CatchEvent("x", events=[TimerEvent(cycle="PT1H")]), "time"),
         (CatchEvent("x", events=[TimerEvent(duration="=1 +")]), "expression"),
         (CatchEvent("x", events=[LinkEvent()]), "link"),
@@ -175,6 +175,12 @@ def test_a_date_has_no_calendar():
     assert found(CatchEvent("x", events=[timer]), flows="s -> x -> a") == {("x", "timer", "warning")}
 
 
+def test_a_date_should_say_its_offset():
+    for date, faults in (("2026-01-01T00:00:00", 1), ("2026-01-01T00:00:00+01:00", 0), ("=when", 0)):
+        event = CatchEvent("x", events=[TimerEvent(date=date)])
+        assert len(found(event, flows="s -> x -> a")) == faults
+
+
 # -- activities --------------------------------------------------------------------------------------------
 
 
@@ -215,7 +221,6 @@ def looped(**fields) -> UserTask:
         (ReceiveTask("x"), "no_name"),
         (BusinessRuleTask("x"), "no_rules"),
         (CallActivity("x"), "no_called_element"),
-        (SubProcess("x", elements=[EndEvent("xe")], ad_hoc=AdHoc()), "ad_hoc"),
         (SubProcess("x", elements=[Task("xt")], ad_hoc=AdHoc(completion="1 +")), "expression"),
         (ComplexGateway("x", activation="1 +"), "expression"),
     ],
@@ -226,6 +231,11 @@ def test_faults_of_activities(element, code):
 
 def test_the_service_level_of_a_process_is_checked_too():
     assert ("p", "time", "error") in found(sla=Sla("soon"))
+
+
+def test_an_ad_hoc_subprocess_should_have_no_start_and_end():
+    inner = SubProcess("x", elements=[EndEvent("xe")], ad_hoc=AdHoc())
+    assert found(inner, flows="s -> x -> a") == {("x", "ad_hoc", "warning")}
 
 
 def test_an_event_subprocess_cannot_be_repeated():
