@@ -35,6 +35,7 @@ def environment() -> dict[str, str]:
     return {
         "GROUNDWORK_LAMBDA_PYTHON": sys.executable,
         "GROUNDWORK_LAMBDA_RUNTIME": str(directory()),
+        "GROUNDWORK_LAMBDA_CACHE": str(STATE / "lambda-archives"),
         "GROUNDWORK_LAMBDA_WARM": str(max(8, half_of_memory // PROCESS_BYTES)),
     }
 

@@ -81,6 +81,7 @@ class LocalStack:
             "TMPDIR": str(places["tmp"]),
             "LOCALSTACK_VOLUME_DIR": str(places["volume"]),
             "XDG_CACHE_HOME": str(places["cache"]),
+            "LAMBDA_SYNCHRONOUS_CREATE": "1",
             "LAMBDA_RUNTIME_EXECUTOR": "groundwork",
             "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED": str(512 * 1024 * 1024),
             **lambda_runtime.environment(),

@@ -4,6 +4,8 @@ LocalStack finds `ProcessExecutorPlugin` by the entry point that `local.localsta
 `LAMBDA_RUNTIME_EXECUTOR` is "groundwork". Loaded in LocalStack's own virtual environment.
 """
 
+import base64
+import io
 import os
 import time
 from pathlib import Path
@@ -17,7 +19,9 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 from local import localstack_logs
 from local.environments import Environment, Warm
 from local.executor import HOST, Package
+from local.unpack import Unpacker
 
+unpacker = Unpacker(Path(os.environ["GROUNDWORK_LAMBDA_CACHE"]))
 warm = Warm(int(os.environ["GROUNDWORK_LAMBDA_WARM"]))
 
 
@@ -72,17 +76,17 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]
 
     @classmethod
     def prepare_version(cls, function_version: FunctionVersion) -> None:
-        """Unpack code and layers."""
-        for archive in _archives(function_version):
-            archive.prepare_for_execution()
+        """Nothing: code and layers are unpacked for the first invocation."""
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Nothing: LocalStack removes the unpacked code with the function."""
+        """Nothing: unpacked code may be another function's too."""
 
     def _package(self) -> Package:
-        self.prepare_version(self.function_version)
-        code, *layers = [archive.get_unzipped_code_location() for archive in _archives(self.function_version)]
+        version = self.function_version.config
+        code, *layers = [
+            _unpacked(archive) for archive in (version.code, *(each.code for each in version.layers))
+        ]
         return Package(
             python=os.environ["GROUNDWORK_LAMBDA_PYTHON"],
             runtime=Path(os.environ["GROUNDWORK_LAMBDA_RUNTIME"]),
@@ -108,8 +112,16 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):  # type: ignore[misc]
     def load(self, *_args: Any, **_keywords: Any) -> type[RuntimeExecutor]:
         """The executor class."""
         localstack_logs.install()
+        unpacker.prune()
         return ProcessExecutor
 
 
-def _archives(function_version: FunctionVersion) -> list[Any]:
-    return [function_version.config.code, *(layer.code for layer in function_version.config.layers)]
+def _unpacked(archive: Any) -> Path:
+    """LocalStack would unpack it for each function or layer anew, though their content is often the same."""
+
+    def fetch() -> bytes:
+        content = io.BytesIO()
+        archive._download_archive_to_file(content)
+        return content.getvalue()
+
+    return unpacker.directory_of(base64.b64decode(archive.code_sha256).hex(), fetch)

@@ -54,7 +54,6 @@ class Ministack:
                 "TMPDIR": str(temporary),
                 "S3_DATA_DIR": str(self.home / "s3"),
                 **lambda_runtime.environment(),
-                "GROUNDWORK_LAMBDA_CACHE": str(STATE / "lambda-archives"),
             },
             notes={"port": self.port},
         )

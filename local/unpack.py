@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -29,8 +30,11 @@ class Unpacker:
                 shutil.rmtree(place, ignore_errors=True)
 
     def directory(self, archive: bytes) -> Path:
-        """The unpacked archive. It is named by the archive's digest, so it is also found after a restart."""
-        digest = hashlib.sha256(archive).hexdigest()
+        """The unpacked archive."""
+        return self.directory_of(hashlib.sha256(archive).hexdigest(), lambda: archive)
+
+    def directory_of(self, digest: str, fetch: Callable[[], bytes]) -> Path:
+        """The unpacked archive with this SHA-256, fetched only if it is not there from before."""
         with self._guard:
             lock = self._locks.setdefault(digest, threading.Lock())
         place = self._cache / digest
@@ -39,7 +43,7 @@ class Unpacker:
                 self._cache.mkdir(parents=True, exist_ok=True)
                 partial = Path(tempfile.mkdtemp(dir=self._cache, prefix=f"{digest[:8]}."))
                 try:
-                    _unzip(archive, partial)
+                    _unzip(fetch(), partial)
                     _settle(partial, place)
                 finally:
                     shutil.rmtree(partial, ignore_errors=True)

@@ -36,6 +36,16 @@ def test_the_same_archive_is_unpacked_once_also_after_a_restart(tmp_path):
     assert Unpacker(tmp_path).directory(archive({"a": "2"})) != place
 
 
+def test_an_archive_that_is_there_is_not_fetched(tmp_path):
+    content = archive({"a": "1"})
+    place = Unpacker(tmp_path).directory(content)
+
+    def fetch():
+        raise AssertionError("fetched")
+
+    assert Unpacker(tmp_path).directory_of(place.name, fetch) == place
+
+
 def test_many_at_once_get_the_whole_archive(tmp_path):
     unpacker, content, seen = Unpacker(tmp_path), archive({f"f{n}": "x" for n in range(200)}), []
     threads = [
