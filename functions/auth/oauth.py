@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from auth.errors import OAuthError, RefreshRefused
+from auth.errors import OAuthError
 from common.errors import Problem
 
 
@@ -21,8 +21,6 @@ def tells(problem: Problem) -> dict[str, Any]:
     """A refusal as RFC 6749, section 5.2, has it."""
     if isinstance(problem, OAuthError):
         error = problem.error
-    elif isinstance(problem, RefreshRefused):
-        error = "invalid_grant"
     elif problem.status >= 500:
         error = "server_error" if problem.status == 500 else "temporarily_unavailable"
     else:

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from auth import client_authentication, issuing, keys, metrics, one_time_tokens, refresh, subjects
 from auth.client_authentication import Client
-from auth.errors import GrantRefused, OAuthError
+from auth.errors import GrantRefused, OAuthError, RefreshRefused
 from auth.events import SessionRefreshed, SessionReuseDetected, SessionRevoked, SessionStarted
 from auth.grants import OPENID_SCOPES
 from auth.issuer import issuer
@@ -123,14 +123,11 @@ def _by_refresh(asked: TokenRequest, client: Client | None, request: Request, wo
     if client is not None:
         _allowed(client, "refresh_token")
     name, alg = (FIRST_PARTY, "ES256") if client is None else (str(client.id), client.token_alg)
-    subject, session, following = refresh.exchange(asked.refresh_token, name, request, work)
-    scope = None
-    if asked.scope:
-        held = issuing.scope_of(subject, session.scope)
-        scope = issuing.narrowed(asked.scope, held)
-        openid = [one for one in scope if one in OPENID_SCOPES and one not in held]
-        if openid:
-            raise OAuthError("invalid_scope", "The scope exceeds what the user agreed to.")
+    try:
+        subject, session, following = refresh.exchange(asked.refresh_token, name, request, work)
+    except RefreshRefused as refusal:
+        raise GrantRefused(refusal.detail) from refusal
+    scope = _less(asked.scope, issuing.scope_of(subject, session.scope)) if asked.scope else None
     return issuing.tokens(
         subject,
         session,
@@ -141,6 +138,14 @@ def _by_refresh(asked: TokenRequest, client: Client | None, request: Request, wo
         refresh=following,
         scope=scope,
     )
+
+
+def _less(asked: str, held: list[str]) -> list[str]:
+    """A scope within the one that was agreed to (RFC 6749, 6)."""
+    scope = issuing.narrowed(asked, [one for one in held if one not in OPENID_SCOPES])
+    if any(one in OPENID_SCOPES and one not in held for one in scope):
+        raise OAuthError("invalid_scope", "The scope exceeds what the user agreed to.")
+    return scope
 
 
 def _by_credentials(asked: TokenRequest, client: Client, request: Request, work: Work) -> TokenResponse:
