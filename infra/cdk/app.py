@@ -7,6 +7,7 @@ from aws_cdk import App, Tags
 from common.operation import PLATFORM, SERVICES
 from infra.cdk import stages
 from infra.cdk.stacks.api import ApiStack
+from infra.cdk.stacks.observability import ObservabilityStack
 from infra.cdk.stacks.service import ServiceStack
 
 
@@ -16,6 +17,7 @@ def build(stage: stages.Stage) -> App:
     platform = ServiceStack(app, stage, PLATFORM)
     services = [ServiceStack(app, stage, name) for name in SERVICES]
     api = ApiStack(app, stage)
+    ObservabilityStack(app, stage)
     for service in services:
         service.add_stack_dependency(platform)  # its log groups send metric lines to the collector
         api.add_stack_dependency(service)

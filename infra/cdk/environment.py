@@ -34,6 +34,8 @@ def environment(stage: Stage, operation: Operation[..., object]) -> dict[str, st
         "KAFKA_BOOTSTRAP_SERVERS": stage.kafka_bootstrap_servers,
         "POWERTOOLS_SERVICE_NAME": service,
     }
+    if stage.tracing:
+        settings["TRACING"] = "true"
     if stage.local:
         admin = Uses.ADMIN in operation.uses
         settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, service)

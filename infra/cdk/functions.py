@@ -10,10 +10,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from common.operation import PLATFORM, CustomResource, Operation, Schedule
-from infra.cdk import rights
+from common.operation import PLATFORM, Command, CustomResource, Operation, Schedule
+from infra.cdk import dead_letters, rights
 from infra.cdk.stages import Stage
 
 RUNTIMES = {
@@ -37,11 +38,18 @@ class Code:
 
 def function_name(stage: Stage, operation: Operation[..., object]) -> str:
     """The Lambda's name, ``groundwork-<stage>-<service>-<module>-<function>``."""
-    if isinstance(operation.trigger, CustomResource):
+    if isinstance(operation.trigger, (CustomResource, Command)):
         return stage.name_of(operation.trigger.name)
     if operation.service == PLATFORM:
         return stage.name_of(operation.function.__name__)
     return stage.name_of(operation.id.replace(".", "-"))
+
+
+def rule_name(stage: Stage, operation: Operation[..., object]) -> str:
+    """The name of a scheduled operation's EventBridge rule."""
+    if operation.service == PLATFORM:
+        return stage.name_of(f"{operation.function.__name__}-schedule")
+    return stage.name_of(f"{operation.id.replace('.', '-')}-schedule")
 
 
 def logical_id(operation: Operation[..., object]) -> str:
@@ -60,6 +68,8 @@ class OperationFunction(Construct):
         operation: Operation[..., object],
         code: Code,
         environment: dict[str, str],
+        *,
+        letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, logical_id(operation))
         name = function_name(stage, operation)
@@ -93,8 +103,11 @@ class OperationFunction(Construct):
             environment=environment,
             memory_size=operation.memory,
             timeout=Duration.seconds(operation.timeout),
+            tracing=lambda_.Tracing.ACTIVE if stage.tracing else None,
             reserved_concurrent_executions=None if stage.local else operation.concurrency,
         )
+        if dead_letters.is_asynchronous(operation):
+            dead_letters.keep(self, self.function, operation, letters)
         self._schedule(stage, operation)
 
     def _schedule(self, stage: Stage, operation: Operation[..., object]) -> None:
@@ -103,7 +116,7 @@ class OperationFunction(Construct):
         events.Rule(
             self,
             "Schedule",
-            rule_name=stage.name_of(f"{operation.function.__name__}-schedule"),
+            rule_name=rule_name(stage, operation),
             description=operation.summary[:250],
             schedule=events.Schedule.rate(Duration.minutes(operation.trigger.minutes)),
             targets=[targets.LambdaFunction(self.function, retry_attempts=0)],

@@ -21,6 +21,12 @@ class Stage:
     log_retention_days: int
     open_signup: bool
     metrics_to: Literal["subscription"] = "subscription"
+    tracing: bool = False
+    """Whether X-Ray records the requests."""
+    dashboards: bool = True
+    """Whether CloudWatch gets dashboards; LocalStack knows none."""
+    alarm_email: str = ""
+    """Who is told of alarms, after confirming the subscription; others subscribe to the topic by hand."""
     local: bool = False
     """Deployed to an emulator: PostgreSQL and Kafka are given by URL instead of made."""
     database_url: str = ""
@@ -43,6 +49,7 @@ def _local() -> Stage:
         architecture="arm64" if os.uname().machine in ("arm64", "aarch64") else "x86_64",
         log_retention_days=1,
         open_signup=True,
+        dashboards=False,
         local=True,
         database_url=os.environ.get(
             "DATABASE_URL", "postgresql://postgres:postgres@127.0.0.1:5432/groundwork"

@@ -15,7 +15,7 @@ from infra.cdk.stages import stage
 pytestmark = pytest.mark.xdist_group("synthesis")
 
 Templates = dict[str, dict[str, Any]]
-STACKS = (PLATFORM, *SERVICES, "api")
+STACKS = (PLATFORM, *SERVICES, "api", "observability")
 RESOURCE_BUDGET = 450
 TEMPLATE_BUDGET = 900_000
 """Bytes; CloudFormation's limit is 1 MB."""
@@ -92,7 +92,7 @@ def test_every_log_group_sends_its_metric_lines_to_the_collector(templates: Temp
 def test_the_api_has_every_route_and_no_other(templates: Templates) -> None:
     (api,) = resources(templates["api"], "AWS::ApiGateway::RestApi")
     routes = {f"{method.upper()} {path}" for path, item in api["Body"]["paths"].items() for method in item}
-    assert routes == {str(o.route) for o in discover_all(SERVICES) if isinstance(o.trigger, Route)}
+    assert routes == {str(o.route) for o in discover_all() if isinstance(o.trigger, Route)}
 
 
 def test_the_api_may_invoke_each_function_by_its_own_route(templates: Templates) -> None:
@@ -100,7 +100,7 @@ def test_the_api_may_invoke_each_function_by_its_own_route(templates: Templates)
         p["FunctionName"]: json.dumps(p["SourceArn"])
         for p in resources(templates["api"], "AWS::Lambda::Permission")
     }
-    routed: list[Operation[..., Any]] = [o for o in discover_all(SERVICES) if isinstance(o.trigger, Route)]
+    routed: list[Operation[..., Any]] = [o for o in discover_all() if isinstance(o.trigger, Route)]
     assert set(permitted) == {function_name(stage("local"), o) for o in routed}
     for operation in routed:
         fixed = operation.route.path.split("{", 1)[0].rstrip("/")

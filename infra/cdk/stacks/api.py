@@ -9,7 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from common.operation import SERVICES, Operation, Route, discover_all
+from common.operation import Operation, Route, discover_all
 from infra.cdk.environment import version
 from infra.cdk.functions import function_name, logical_id
 from infra.cdk.stages import Stage
@@ -20,14 +20,14 @@ class ApiStack(Stack):
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
         super().__init__(scope, "api", stack_name=stage.name_of("api"))
-        operations = [o for o in discover_all(SERVICES) if isinstance(o.trigger, Route)]
+        operations = [o for o in discover_all() if isinstance(o.trigger, Route)]
         api = apigateway.SpecRestApi(
             self,
             "Api",
             rest_api_name=stage.name_of("api"),
             api_definition=apigateway.ApiDefinition.from_inline(document(stage, operations)),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            deploy_options=apigateway.StageOptions(stage_name=stage.name),
+            deploy_options=apigateway.StageOptions(stage_name=stage.name, tracing_enabled=stage.tracing),
             cloud_watch_role=False,
         )
         for operation in operations:

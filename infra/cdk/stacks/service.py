@@ -8,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from common.operation import PLATFORM, LogSubscription, discover
-from infra.cdk import bundling
+from infra.cdk import bundling, dead_letters
 from infra.cdk.environment import environment
 from infra.cdk.functions import RUNTIMES, Code, OperationFunction, function_name, subscribe
 from infra.cdk.stages import Stage
@@ -23,8 +23,11 @@ class ServiceStack(Stack):
         super().__init__(scope, service, stack_name=stage.name_of(service))
         self.functions: dict[str, OperationFunction] = {}
         code = self._code(stage, service)
+        self.dead_letters = dead_letters.queue(self, stage, service)
         for operation in discover(service):
-            made = OperationFunction(self, stage, operation, code, environment(stage, operation))
+            made = OperationFunction(
+                self, stage, operation, code, environment(stage, operation), letters=self.dead_letters
+            )
             self.functions[operation.id] = made
             if isinstance(operation.trigger, LogSubscription):
                 self._admit_logs(made)

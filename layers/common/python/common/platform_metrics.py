@@ -43,7 +43,7 @@ def outbox_oldest_age_seconds(connection: Any) -> float:
 @gauge(
     PLATFORM,
     "dead_letters",
-    "Invocations that failed for good and wait to be looked at and redriven.",
+    "Dead letters: invocations that failed for good and wait to be redriven.",
     "queue",
 )
 def waiting_dead_letters(_connection: Any) -> dict[tuple[str, ...], float]:

@@ -1,0 +1,1 @@
+"""Dashboards and alarms, declared once for CloudWatch and for Prometheus with Grafana."""
