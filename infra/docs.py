@@ -35,12 +35,13 @@ def pages() -> dict[str, str]:
         if importlib.util.find_spec(f"{service}.metrics") is not None:
             importlib.import_module(f"{service}.metrics")
     return {
-        "openapi.json": _json(openapi.document(operations, version())),
-        "asyncapi.json": _json(asyncapi.document(events.declared.values(), version())),
+        "openapi.json": as_json(openapi.document(operations, version())),
+        "asyncapi.json": as_json(asyncapi.document(events.declared.values(), version())),
         "operations.md": _operations(operations),
         "permissions.md": _permissions(operations),
         "events.md": _events(operations),
         "metrics.md": _metrics(),
+        **_observability(),
     }
 
 
@@ -51,12 +52,14 @@ def write() -> list[Path]:
     for name, content in pages().items():
         path = DOCS / name
         if not path.exists() or path.read_text() != content:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(content)
             written.append(path)
     return written
 
 
-def _json(document: dict[str, Any]) -> str:
+def as_json(document: dict[str, Any]) -> str:
+    """A document as it is written to a file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What somebody must look at: each alarm once, with its CloudWatch alarm, its Prometheus rule and its remedy."""
+"""What somebody must look at: each alarm once, with CloudWatch's alarm, Prometheus' rule, the remedy."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def _of_services() -> Iterator[Alarm]:
         yield Alarm(
             f"{service}-failures",
             f"{service} fails",
-            "Find the operation on the service's dashboard (Failures by operation), then its log lines of code "
-            "GW001 or GW013 by their correlation id.",
+            "Find the operation on the service's dashboard (Failures by operation), then its log lines of "
+            "code GW001 or GW013 by their correlation id.",
             "page",
             Watch(NAMESPACE, metrics.failures_total.name, {"service": service}, "Sum", FAILURES),
             Rule(f'sum(increase(failures_total{{service="{service}"}}[5m])) > {FAILURES}'),
@@ -142,8 +142,8 @@ def _of_the_relay(stage: Stage) -> Iterator[Alarm]:
     yield Alarm(
         "relay-lag",
         "Events wait too long for Kafka",
-        "See whether the relay runs (relay-stopped), whether Kafka answers (GET /<service>/health) and what the "
-        "relay logs: GW010 names the failure. Nothing is lost: the events are in the outbox.",
+        "See whether the relay runs (relay-stopped), whether Kafka answers (GET /<service>/health) and what "
+        "the relay logs: GW010 names the failure. Nothing is lost: the events are in the outbox.",
         "page",
         Watch(
             NAMESPACE,
@@ -200,16 +200,16 @@ def _of_the_account(stage: Stage) -> Iterator[Alarm]:
     yield Alarm(
         "throttles",
         "Lambda throttles",
-        "The account's concurrency, or a function's own, is used up: see which one in the AWS/Lambda metrics, "
-        "then raise the quota or its reservation.",
+        "The account's concurrency, or a function's own, is used up: see which one in the AWS/Lambda "
+        "metrics, then raise the quota or its reservation.",
         "page",
         Watch("AWS/Lambda", "Throttles", {}, "Sum", 0),
     )
     yield Alarm(
         "api-errors",
         "The API answers 5xx",
-        "Operations that fail count for their service's alarm as well; if none does, API Gateway does not reach "
-        "them: see its access log.",
+        "Operations that fail count for their service's alarm as well; if none does, API Gateway does not "
+        "reach them: see its access log.",
         "page",
         Watch(
             "AWS/ApiGateway",
@@ -228,8 +228,8 @@ def _of_consumers(stage: Stage) -> Iterator[Alarm]:
             yield Alarm(
                 f"{operation.id.replace('.', '-')}-lag",
                 f"{operation.id} does not keep up with {operation.trigger.name}",
-                "See whether it fails (its service's failures), is slow, or gets more than one consumer for each "
-                "partition can take: then the topic needs more partitions.",
+                "See whether it fails (its service's failures), is slow, or gets more than one consumer for "
+                "each partition can take: then the topic needs more partitions.",
                 "ticket",
                 Watch("AWS/Lambda", "OffsetLag", {"FunctionName": name}, "Maximum", CONSUMER_LAG, periods=3),
                 labels={"service": operation.service},
@@ -240,7 +240,8 @@ def _of_the_business() -> Iterator[Alarm]:
     yield Alarm(
         "workflow-sla-breaches",
         "Work is late",
-        "GET /workflow/tasks?overdue=true lists the tasks; escalate, reassign, or change the definition's SLA.",
+        "GET /workflow/tasks?overdue=true lists the tasks; escalate or reassign them, or change the "
+        "definition's SLA.",
         "ticket",
         Watch(NAMESPACE, "sla_breaches_total", {"service": "workflow"}, "Sum", 0),
         Rule('sum(increase(sla_breaches_total{service="workflow"}[5m])) > 0'),

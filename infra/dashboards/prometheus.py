@@ -1,4 +1,4 @@
-"""The alarms as Prometheus' alerting rules, and how Prometheus finds what it scrapes. YAML, a subset of it."""
+"""The alarms as Prometheus' alerting rules, and how Prometheus finds whom to scrape."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ def rules(alarms: Iterable[Alarm]) -> str:
     for alarm in alarms:
         if alarm.rule is None:
             continue
+        labels = {"severity": alarm.severity, **alarm.labels}
         lines += [
             f"      - alert: {alarm.name}",
             f"        expr: {_text(alarm.rule.expression)}",
             f"        for: {alarm.rule.lasting}",
             "        labels:",
-            *(
-                f"          {key}: {_text(v)}"
-                for key, v in {"severity": alarm.severity, **alarm.labels}.items()
-            ),
+            *(f"          {name}: {_text(value)}" for name, value in labels.items()),
             "        annotations:",
             f"          summary: {_text(alarm.summary)}",
             f"          description: {_text(alarm.remedy)}",
