@@ -66,6 +66,7 @@ pins: setup ## Pin the requirements anew after a change of requirements*.in
 	done
 
 docs: setup ## Regenerate docs/ from the declarations
+	@$(RUN) -m infra.compose
 	@$(RUN) -m infra.docs
 
 bench: setup ## Measure, side by side with peers

@@ -58,8 +58,13 @@ def common(stage: Stage) -> Path:
 
 
 def service(stage: Stage, name: str) -> Path:
-    """The code of one service's functions."""
-    return _staged(stage, name, {name: ROOT / "functions" / name})
+    """The code of one service's functions; the gateway's with what its pages load."""
+    files = {}
+    if name == "gateway":
+        from infra.pages import vendor
+
+        files = {f"{name}/web/vendor/{file}": content for file, content in vendor().items()}
+    return _staged(stage, name, {name: ROOT / "functions" / name}, files)
 
 
 def platform(stage: Stage) -> Path:
@@ -90,6 +95,7 @@ def _staged(stage: Stage, name: str, sources: dict[str, Path], files: dict[str, 
     for place, source in sources.items():
         shutil.copytree(source, target / place, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     for place, content in (files or {}).items():
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
         (target / place).write_bytes(content)
     _compile(target, stage)
     return target

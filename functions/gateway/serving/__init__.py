@@ -1,0 +1,1 @@
+"""One operation on the graph: its document found, planned, narrowed to its caller, executed, told."""
