@@ -58,6 +58,14 @@ def write() -> list[Path]:
     return written
 
 
+def _observability() -> dict[str, str]:
+    """Grafana's dashboards, and Prometheus' rules and configuration, as a stage's operator installs them."""
+    found = {f"dashboards/{d.name}.json": grafana.document(d) for d in panels.dashboards()}
+    found["dashboards/alerts.yml"] = prometheus.rules(alarms(stages.stage("local")))
+    found["dashboards/prometheus.yml"] = prometheus.configuration("https://api.example.com")
+    return found
+
+
 def as_json(document: dict[str, Any]) -> str:
     """A document as it is written to a file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
