@@ -12,6 +12,7 @@ import py_compile
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -36,8 +37,9 @@ def dependencies(stage: Stage) -> Path:
     layer = BUILD / f"dependencies-{digest}"
     if layer.exists():
         return layer
-    partial = layer.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    BUILD.mkdir(exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=BUILD, prefix=".dependencies-"))
+    partial.chmod(0o755)
     command = [_uv(), "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--target"]
     command += [str(partial / "python"), "--requirement", str(requirements)]
     if stage.local:
@@ -48,7 +50,7 @@ def dependencies(stage: Stage) -> Path:
     subprocess.run(command, check=True)  # noqa: S603 - our own command
     _slim(partial / "python")
     _compile(partial, stage)
-    partial.rename(layer)
+    _publish(partial, layer)
     return layer
 
 
@@ -90,15 +92,44 @@ def permissions(operations: list[Operation[..., object]]) -> list[Permission]:
 
 
 def _staged(stage: Stage, name: str, sources: dict[str, Path], files: dict[str, bytes] | None = None) -> Path:
-    target = BUILD / stage.name / name
-    shutil.rmtree(target, ignore_errors=True)
-    for place, source in sources.items():
-        shutil.copytree(source, target / place, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-    for place, content in (files or {}).items():
-        (target / place).parent.mkdir(parents=True, exist_ok=True)
-        (target / place).write_bytes(content)
-    _compile(target, stage)
+    """A bundle under a name made of its content: what has not changed is not made again, nor twice at once."""
+    contents = dict(sorted(_contents(sources).items())) | (files or {})
+    digest = hashlib.sha256(stage.python.encode())
+    for place, content in contents.items():
+        digest.update(f"{place}\0{len(content)}\0".encode() + content)
+    target = BUILD / stage.name / f"{name}-{digest.hexdigest()[:16]}"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{name}-"))
+    partial.chmod(0o755)
+    for place, content in contents.items():
+        path = partial / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    _compile(partial, stage)
+    _publish(partial, target)
     return target
+
+
+def _contents(sources: dict[str, Path]) -> dict[str, bytes]:
+    """The files to bundle, by their place in the bundle."""
+    return {
+        f"{place}/{path.relative_to(source)}": path.read_bytes()
+        for place, source in sources.items()
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _publish(partial: Path, target: Path) -> None:
+    """Give a finished bundle its name; another process may have been first."""
+    try:
+        partial.rename(target)
+    except OSError:
+        if not target.exists():
+            raise
+        shutil.rmtree(partial)
 
 
 def _slim(root: Path) -> None:
