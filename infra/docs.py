@@ -22,8 +22,11 @@ from common.operation import (
     Upload,
     discover_all,
 )
+from infra.cdk import stages
 from infra.cdk.bundling import ROOT, permissions
 from infra.cdk.environment import version
+from infra.dashboards import grafana, panels, prometheus
+from infra.dashboards.alarms import alarms
 
 DOCS = ROOT / "docs"
 
