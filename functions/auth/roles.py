@@ -106,7 +106,7 @@ def list_(paging: Paging, work: Work, built_in: bool | None = None) -> Page[Role
 
 @operation("GET /auth/roles/{id}", permission="auth.role.read")
 def read(id: UUID, work: Work) -> Role:  # noqa: A002 - the path's name
-    """Read one role."""
+    """Read one role, built-in or not."""
     return told(_row(work, id))
 
 

@@ -92,7 +92,7 @@ def permissions(operations: list[Operation[..., object]]) -> list[Permission]:
 
 
 def _staged(stage: Stage, name: str, sources: dict[str, Path], files: dict[str, bytes] | None = None) -> Path:
-    """A bundle under a name made of its content: what has not changed is not made again, nor twice at once."""
+    """A bundle named by its content: what has not changed is not made again, nor twice at once."""
     contents = dict(sorted(_contents(sources).items())) | (files or {})
     digest = hashlib.sha256(stage.python.encode())
     for place, content in contents.items():
