@@ -92,8 +92,7 @@ class Builder:
         if self.supergraph.is_opaque(value.type, value.graph):
             return self._opaque(place, value.type, selection, when)
         shares = self.estimator.share_out(selection, value)
-        by_type = shares.missed or any(owner != value.type for owner in shares.owned)
-        if by_type or any(wanted.name == TYPENAME for wanted in selection.fields):
+        if self._by_type(selection) or any(owner != value.type for owner in shares.owned):
             place.part.add_typename()
         supplied: set[Fetch] = set()
         for choice in shares.direct:
@@ -104,6 +103,13 @@ class Builder:
             else:
                 supplied |= self._object(place, owner, fields, when)
         return supplied
+
+    def _by_type(self, selection: Selection) -> bool:
+        """Whether it takes the type of an object to know which fields of a selection are meant for it."""
+        if any(wanted.name == TYPENAME for wanted in selection.fields):
+            return True
+        everything = self.supergraph.possible(selection.type)
+        return any(not wanted.types >= everything for wanted in selection.fields)
 
     def _object(self, place: Place, owner: str, fields: Iterable[Field], when: Conditions) -> set[Fetch]:
         """Ask for fields of an object type at a place."""

@@ -56,7 +56,6 @@ class World:
         self.things: list[Thing] = []
         self.list_length = list_length
         self.depth = depth
-        self.allowed: dict[str, frozenset[str]] = {}
         self.roots = {name: self.make(name) for name in supergraph.roots.values() if name in supergraph.types}
 
     def make(self, type_name: str) -> Thing:
@@ -94,7 +93,7 @@ class World:
 
     def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing:
         field = key.split("{", maxsplit=1)[0].split("/", maxsplit=1)[0]
-        possible = sorted(self.allowed.get(f"{owner.type}.{field}", self.supergraph.possible(type_name)))
+        possible = sorted(self._possible(owner.type, field, type_name))
         chosen = possible[seed % len(possible)] if possible else type_name
         known = [thing for thing in self.things if thing.type == chosen]
         is_key = any(
@@ -105,3 +104,12 @@ class World:
         if len(known) > self.depth and not is_key:  # what a key names is one object's alone
             return known[seed % len(known)]
         return self.make(chosen)
+
+    def _possible(self, owner: str, field: str, type_name: str) -> frozenset[str]:
+        """The types that every subgraph that resolves the field can return: they tell of the same object."""
+        possible = self.supergraph.possible(type_name)
+        for said in self.supergraph.types[owner].fields[field].graphs.values():
+            there = self.supergraph.possible_in(said.named, said.graph)
+            if not said.external and not self.supergraph.is_opaque(said.named, said.graph):
+                possible &= there
+        return possible
