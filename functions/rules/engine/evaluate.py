@@ -10,6 +10,7 @@ from rules.engine import interpret
 from rules.engine.actions import RuleError
 from rules.engine.bind import Verdict
 from rules.engine.bound import BoundRuleSet
+from rules.engine.closures import compile_tests
 from rules.engine.conclude import Concluder, Evaluation
 from rules.engine.explain import Explainer
 from rules.engine.explanation import RuleExplanation
@@ -25,7 +26,7 @@ class Matcher:
 
     def __init__(self, bound: BoundRuleSet, boxes: Sequence[Box], rule_of: Sequence[int], root: Node) -> None:
         self.bound = bound
-        self._residual = [box.residual for box in boxes]
+        self._tests = [compile_tests(box.residual, bound.binder) for box in boxes]
         self._rule_of = rule_of
         self._root = root
         self._take = bound.fields.taker()
@@ -33,7 +34,7 @@ class Matcher:
         self._explainer = Explainer(bound)
         self._refuses_missing = bound.rule_set.missing == "error"
         self._is_direct = (
-            not any(self._residual)
+            not any(self._tests)
             and list(rule_of) == list(range(len(bound.rules)))
             and not (bound.is_timed or self._refuses_missing)
         )
@@ -104,14 +105,11 @@ class Matcher:
             rule = self._rule_of[box]
             if hits and hits[-1] == rule:
                 continue
-            residual = self._residual[box]
-            if residual:
+            test = self._tests[box]
+            if test is not None:
                 if exact is None:
                     exact = bound.fields.take_exactly(facts, moment)
-                found = min(
-                    interpret.verdict(test, exact, bound.binder, negated=negated)
-                    for test, negated in residual
-                )
+                found = test(exact)
                 if found is Verdict.ERROR and rule not in failed:
                     failed[rule] = interpret.rule_errors(bound.rules[rule], exact, bound)
                 if found is not Verdict.TRUE:

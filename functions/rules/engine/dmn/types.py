@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any
 
 from rules.engine.dmn.feel import Scope, Vocabulary, parse_unary_tests, satisfies
@@ -174,17 +174,25 @@ class Types:
 def feel_value(value: Any) -> Any:
     """A JSON or Python value as FEEL holds it."""
     match value:
-        case bool() | str() | None | Decimal() | date() | time() | timedelta() | YearsMonths():
+        case bool() | str() | None | date() | time() | timedelta() | YearsMonths():
             return value
-        case int():
-            return NUMBERS.create_decimal(value)
-        case float():
-            return NUMBERS.create_decimal(repr(value))
+        case int() | float() | Decimal():
+            return _number(value)
         case list() | tuple():
             return [feel_value(element) for element in value]
         case dict():
             return {str(name): feel_value(element) for name, element in value.items()}
     raise Nonconforming(f"is a {type(value).__name__}, which FEEL does not know")
+
+
+def _number(value: float | Decimal) -> Decimal:
+    try:
+        number = NUMBERS.create_decimal(repr(value) if isinstance(value, float) else value)
+    except DecimalException as error:
+        raise Nonconforming("is a number too large for FEEL") from error
+    if not number.is_finite():
+        raise Nonconforming("is no finite number")
+    return number
 
 
 def json_value(value: Any) -> Any:

@@ -31,6 +31,7 @@ from rules.engine.dmn.feel.syntax import (
 from rules.engine.dmn.feel.values import NUMBERS, Range, YearsMonths, equal, kind_of, ordered, spelled
 
 MAX_PROBLEMS = 100
+MAX_MONTHS_DIGITS = 15
 
 
 @dataclass(slots=True)
@@ -311,6 +312,9 @@ def _seconds(length: timedelta) -> Decimal:
 
 def _scaled(length: timedelta | YearsMonths, factor: Decimal) -> timedelta | YearsMonths:
     if isinstance(length, YearsMonths):
-        return YearsMonths(int(NUMBERS.multiply(Decimal(length.months), factor)))
+        months = NUMBERS.multiply(Decimal(length.months), factor)
+        if months.adjusted() > MAX_MONTHS_DIGITS:
+            raise OverflowError
+        return YearsMonths(int(months))
     micros = NUMBERS.multiply(Decimal(length // timedelta(microseconds=1)), factor)
     return timedelta(microseconds=int(micros))

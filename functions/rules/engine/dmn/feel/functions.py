@@ -39,6 +39,7 @@ from rules.engine.dmn.feel.values import (
 
 MAX_TEXT = 1_000_000
 MAX_PATTERN = 1_000
+MAX_DISTINCT = 1_000
 Run = Callable[..., Any]
 
 
@@ -268,10 +269,10 @@ def _matches(text: str, pattern: str, flags: str | None) -> bool:
 @_function("replace(input: string, pattern: string, replacement: string, flags: string?)")
 def _replace(text: str, pattern: str, replacement: str, flags: str | None) -> str:
     compiled = _compiled(pattern, flags)
-    found = compiled.sub(_rewritten(replacement), text)
-    if len(found) > MAX_TEXT:
-        raise NoValue(f"the result has more than {MAX_TEXT} characters")
-    return str(found)
+    matches = sum(1 for _ in compiled.finditer(text))
+    if len(text) * (1 + replacement.count("$")) + matches * len(replacement) > MAX_TEXT:
+        raise NoValue(f"the result may have more than {MAX_TEXT} characters")
+    return str(compiled.sub(_rewritten(replacement), text))
 
 
 @_function("split(string: string, delimiter: string)")
@@ -422,8 +423,10 @@ def _index_of(items: list[Any], match: Any) -> list[Decimal]:
 
 @_function("distinct values(list: list)")
 def _distinct(items: list[Any]) -> list[Any]:
+    if len(items) > MAX_DISTINCT:
+        raise NoValue(f"at most {MAX_DISTINCT} elements are compared with each other")
     found: list[Any] = []
-    for item in items[:1000]:
+    for item in items:
         if not _list_contains(found, item):
             found.append(item)
     return found
