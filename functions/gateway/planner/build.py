@@ -26,7 +26,7 @@ from gateway.planner.fetches import (
     add_templates,
     conflicts,
 )
-from gateway.planner.reach import INFINITE, hop_again, reach
+from gateway.planner.reach import hop_again, reach
 from gateway.planner.selection import ALWAYS, TYPENAME, Conditions, Field, Selection
 from gateway.planner.sites import Choice, Hop, Option, Site, Stand, Topology, Value
 
@@ -72,7 +72,7 @@ class Builder:
         first = 0
         for wanted in _executable(selection):
             found = assign(self.estimator, Stand(selection.type, None, frozenset()), (wanted,))
-            if found.cost == INFINITE:
+            if found.cost is None:
                 raise _unresolvable(selection.type, wanted)
             made = self.fetches[first:]
             graphs = {choice.option.site.graph for choice in found.choices}
@@ -114,7 +114,7 @@ class Builder:
     def _object(self, place: Place, owner: str, fields: Iterable[Field], when: Conditions) -> set[Fetch]:
         """Ask for fields of an object type at a place."""
         found = assign(self.estimator, self._stand(place, owner), fields)
-        if found.cost == INFINITE:
+        if found.cost is None:
             raise _unresolvable(owner, found.failed)
         supplied: set[Fetch] = set()
         for choice in sorted(found.choices, key=lambda each: each.option.requires is not None):
@@ -126,7 +126,7 @@ class Builder:
         subgraph that tells it.
         """
         plan = self.estimator.opaque(selection, place.value._replace(type=owner))
-        if plan.cost == INFINITE:
+        if plan.cost is None:
             raise _unresolvable(owner, next(iter(selection.fields), None))
         supplied: set[Fetch] = set()
         if plan.rest is not None and plan.gateway is not None:

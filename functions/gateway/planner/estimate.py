@@ -1,20 +1,18 @@
 """What a selection costs in subgraph requests when it is taken up at a given site.
 
-The planner asks here wherever a field can be resolved in more than one way. Costs count requests; infinity
-means that the selection cannot be satisfied from there. Estimates and plans come from the same choices, so
-they agree.
+The planner asks here wherever a field can be resolved in more than one way. No cost (None) means that the selection
+cannot be satisfied from there. Estimates and plans come from the same choices, so they agree.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from gateway.planner.choose import FREE, assign
-from gateway.planner.reach import INFINITE, reach
+from gateway.planner.choose import assign
+from gateway.planner.costs import FREE, Cost
+from gateway.planner.reach import reach
 from gateway.planner.selection import TYPENAME, Field, Selection
 from gateway.planner.sites import Choice, Option, Provided, Site, Stand, Topology, Value
-
-MISSED = 0.001  # a field that cannot occur at this site: of two equal options, take the one where it can
 
 
 class Shares(NamedTuple):
@@ -35,7 +33,7 @@ class OpaquePlan(NamedTuple):
     common: tuple[Field, ...]
     rest: Selection | None
     gateway: Site | None
-    cost: float
+    cost: Cost | None
 
 
 class Estimator:
@@ -46,7 +44,7 @@ class Estimator:
         self.supergraph = topology.supergraph
         self.cycles = 0
         self._active: set[object] = set()
-        self._costs: dict[tuple[Selection, Value], float] = {}
+        self._costs: dict[tuple[Selection, Value], Cost | None] = {}
 
     # guards against going in circles: keys that need keys, requirements that require each other
 
@@ -64,45 +62,52 @@ class Estimator:
 
     # values
 
-    def selection(self, selection: Selection, value: Value) -> float:
+    def selection(self, selection: Selection, value: Value) -> Cost | None:
         """The further requests needed when a value has been fetched."""
         key = (selection, value)
-        known = self._costs.get(key)
-        if known is not None:
-            return known
+        if key in self._costs:
+            return self._costs[key]
         if not self.enter(key):
-            return INFINITE
+            return None
         before = self.cycles
         cost = self._selection(selection, value)
         self.leave(key)
-        if cost < INFINITE or before == self.cycles:
+        if cost is not None or before == self.cycles:
             self._costs[key] = cost
         return cost
 
-    def _selection(self, selection: Selection, value: Value) -> float:
+    def _selection(self, selection: Selection, value: Value) -> Cost | None:
         if self.supergraph.is_opaque(value.type, value.graph):
             return self.opaque(selection, value).cost
         shares = self.share_out(selection, value)
-        cost = shares.missed * MISSED + sum(self.below(choice) for choice in shares.direct)
-        entered: set[tuple[str, bool]] = set()
+        total = Cost(missed=shares.missed)
+        for choice in shares.direct:
+            below = self.below(choice)
+            if below is None:
+                return None
+            total = total.also(below)
         for owner, fields in shares.owned.items():
             if self.supergraph.is_opaque(owner, value.graph):
-                cost += self.opaque(selection.only(fields), value._replace(type=owner)).cost
-                continue
-            here = Site(value.graph, owner)
-            found = assign(self, Stand(owner, here, frozenset((here,)), value.provided), fields)
-            if found.cost == INFINITE:
-                return INFINITE
-            cost += found.cost
-            entered.update((site.graph, required) for site, required in found.entered)
-        return cost + len(entered)
+                cost = self.opaque(selection.only(fields), value._replace(type=owner)).cost
+            else:
+                here = Site(value.graph, owner)
+                cost = assign(self, Stand(owner, here, frozenset((here,)), value.provided), fields).cost
+            if cost is None:
+                return None
+            total = total.also(cost)
+        return total
 
-    def below(self, choice: Choice) -> float:
+    def below(self, choice: Choice) -> Cost | None:
         """The cost below a chosen field."""
         if choice.selection is None:
-            return 0.0
+            return FREE
         option = choice.option
         return self.selection(choice.selection, Value(option.named, option.site.graph, option.provided))
+
+    def is_list(self, owner: str, field: Field) -> bool:
+        """Whether a field of a type is a list."""
+        table = self.supergraph.field(owner, field.name)
+        return table is not None and "[" in table.type
 
     def share_out(self, selection: Selection, value: Value) -> Shares:
         """Sort a selection's fields by whom they are asked of."""
@@ -149,7 +154,7 @@ class Estimator:
         below = option.provided + self._below(value.provided, value.type, field)
         choice = Choice(field, Option(here, said.named, None, below), field.selection)
         cost = self.below(choice)
-        return None if cost == INFINITE or (cost > FREE and alternatives) else choice
+        return None if cost is None or (alternatives and not cost.is_free) else choice
 
     # the options of a field
 
@@ -181,40 +186,48 @@ class Estimator:
 
     # parts of selections
 
-    def restrict(self, selection: Selection, value: Value) -> tuple[Selection | None, Selection | None]:
-        """The part of a selection that can be satisfied from a value, and the remainder. A field asked of an
-        interface is one thing: it is never resolved for some of its object types only.
-        """
+    def restrict(
+        self, selection: Selection, value: Value, *, only_free: bool
+    ) -> tuple[Selection | None, Selection | None]:
+        """The part of a selection that can be satisfied from a value (without further requests, if `only_free`), and
+        the remainder. A field asked of an interface is one thing: it is never resolved for some of its object types
+        only."""
         covered: list[Field] = []
         rest: list[Field] = []
         runtime = self.supergraph.possible_in(value.type, value.graph)
         for field in selection.fields:
             if field.name == TYPENAME:
                 covered.append(field)
-            elif runtime and not any(self._occurs(field, member) for member in runtime):
+                continue
+            if runtime and not any(self._occurs(field, member) for member in runtime):
                 rest.append(field)
-            elif self.selection(selection.only((field,)), value) < INFINITE:
+                continue
+            cost = self.selection(selection.only((field,)), value)
+            if cost is not None and (cost.is_free or not only_free):
                 covered.append(field)
-            else:
-                here, there = self._restrict_below(field, value)
-                if here is None:
-                    rest.append(field)
-                    continue
-                covered.append(field.narrowed(here))
-                if there is not None:
-                    rest.append(field.narrowed(there))
+                continue
+            here, there = self._restrict_below(field, value, only_free=only_free)
+            if here is None:
+                rest.append(field)
+                continue
+            covered.append(field.narrowed(here))
+            if there is not None:
+                rest.append(field.narrowed(there))
         worthwhile = any(field.name != TYPENAME for field in covered)
         return selection.only(covered) if worthwhile else None, selection.only(rest) if rest else None
 
-    def _restrict_below(self, field: Field, value: Value) -> tuple[Selection | None, Selection | None]:
+    def _restrict_below(
+        self, field: Field, value: Value, *, only_free: bool
+    ) -> tuple[Selection | None, Selection | None]:
         if field.selection is None:
             return None, None
         here = Site(value.graph, value.type)
         options = self.options(value.type, field, here, value.provided)
         option = next((each for each in options if each.site == here and each.requires is None), None)
-        if option is None:
+        if option is None or (only_free and self.is_list(value.type, field)):
             return None, field.selection
-        return self.restrict(field.selection, Value(option.named, here.graph, option.provided))
+        below = Value(option.named, here.graph, option.provided)
+        return self.restrict(field.selection, below, only_free=only_free)
 
     # interface objects
 
@@ -227,23 +240,27 @@ class Estimator:
         rest: list[Field] = []
         for field in selection.fields:
             general = field.name != TYPENAME and field.types >= everything
-            answered = general and assign(self, stand, (field,)).cost < INFINITE
+            answered = general and assign(self, stand, (field,)).cost is not None
             (common if answered else rest).append(field)
         remainder = selection.only(rest) if rest else None
-        gateway, cost = self._gateway(remainder, stand) if remainder is not None else (None, 0.0)
+        gateway, cost = self._gateway(remainder, stand) if remainder is not None else (None, FREE)
         if gateway is not None:
             stand = stand._replace(reached=frozenset((here, gateway)))
-        if cost < INFINITE:
-            cost += assign(self, stand, common).total
+        if cost is not None:
+            further = assign(self, stand, common).cost
+            cost = cost.also(further) if further is not None else None
         return OpaquePlan(tuple(common), remainder, gateway, cost)
 
-    def _gateway(self, rest: Selection, stand: Stand) -> tuple[Site | None, float]:
+    def _gateway(self, rest: Selection, stand: Stand) -> tuple[Site | None, Cost | None]:
         best: Site | None = None
-        best_cost = INFINITE
+        best_cost: Cost | None = None
         for site, hop in reach(self, stand).items():
             if self.supergraph.is_opaque(site.type, site.graph):
                 continue
-            cost = hop.cost + self.selection(rest, Value(site.type, site.graph))
-            if cost < best_cost:
+            below = self.selection(rest, Value(site.type, site.graph))
+            if below is None:
+                continue
+            cost = Cost(hop.requests).also(below.after(hop.level))
+            if best_cost is None or cost.rank() < best_cost.rank():
                 best, best_cost = site, cost
         return best, best_cost

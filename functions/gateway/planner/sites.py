@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.planner.supergraph import Supergraph
 
 Provided = tuple[Selection, ...]
+Requests = frozenset[tuple[int, str]]  # (step, subgraph): fetches of one subgraph in one step are one request
 
 
 class Site(NamedTuple):
@@ -63,9 +64,11 @@ class Choice(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """How to enter a site: the key's field set, and for each of its fields the option that supplies it."""
+    """How to enter a site: the requests made until its answer is there, the step of the last, the key's field set,
+    and for each of its fields the option that supplies it."""
 
-    cost: float
+    requests: Requests
+    level: int
     key: Selection | None
     sources: tuple[tuple[Field, Option], ...]
 
