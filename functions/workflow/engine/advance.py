@@ -7,12 +7,14 @@ from datetime import UTC
 import msgspec
 from msgspec.structs import replace
 
+from common.errors import Invalid
+
 from .delivering import HELD, TriggerRefused, deliver
 from .draining import drain
 from .effects import AnyEffect
-from .expressions import Environment
+from .expressions import Environment, ExpressionError
 from .graph import Definition
-from .run import Run
+from .run import ModelFailure, Run
 from .starting import begin
 from .state import State, Work
 from .triggers import AnyTrigger, Cancelled, Resumed, Start, Suspended
@@ -36,8 +38,9 @@ def advance(
     """The state after ``trigger``, and the effects of it. Pure: the same arguments give the same result.
 
     ``state`` is nothing for ``Start`` only. Raises TriggerRefused (409) when the process cannot take the
-    trigger, such as the completion of a task that is no longer open; the state is then as it was. What fails
-    inside, an expression or a missing flow, is no exception but an incident in the state.
+    trigger, such as the completion of a task that is no longer open, and Invalid (422) when it cannot start;
+    the state is then as it was. What fails later on, an expression or a missing flow, is no exception but an
+    incident in the state.
     """
     if isinstance(trigger, Start):
         return _start(definition, state, trigger, environment)
@@ -66,7 +69,10 @@ def _start(definition: Definition, state: State | None, trigger: Start, environm
     at = trigger.at.astimezone(UTC)
     empty = State(trigger.process, definition.process.key, at, trigger.business_key)
     run = Run(definition, empty, at, environment)
-    run.attempt(lambda run, _: begin(run, trigger), Work("begin"))
+    try:
+        run.attempt(lambda run, _: begin(run, trigger), Work("begin"))
+    except (ModelFailure, ExpressionError) as failure:
+        raise Invalid.at("/variables", f"The process cannot start: {failure}") from failure
     drain(run)
     return Advance(run.state(), run.effects)
 

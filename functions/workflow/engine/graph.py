@@ -14,10 +14,7 @@ from .model import (
     CompensationEvent,
     Flow,
     LinkEvent,
-    MessageEvent,
     Process,
-    ReceiveTask,
-    SendTask,
     StartEvent,
     SubProcess,
     ThrowEvent,
@@ -25,8 +22,9 @@ from .model import (
 
 
 class Definition:
-    """A process with its indexes. Building one is linear in its size, and it never changes afterwards.
+    """A process with its indexes, for a definition in which ``validate`` finds no errors.
 
+    Building one is linear in its size, and it never changes afterwards, so it can be kept and shared.
     Scopes are named by the sub-process they are the inside of, the process's own by ``ROOT``.
     """
 
@@ -146,6 +144,8 @@ class Definition:
         """The activities whose completion is remembered because something can undo them."""
         found: set[str] = set()
         for element in reversed(self.nodes.values()):  # inner ones stand after their sub-process
+            if isinstance(element, Activity) and element.for_compensation:
+                continue
             if self.handler(element.id) or (isinstance(element, SubProcess) and self._undoes(element, found)):
                 found.add(element.id)
         return frozenset(found)
@@ -163,8 +163,3 @@ class Definition:
             if any(isinstance(event, CompensationEvent) for event in start.events):
                 return subprocess.id
         return ""
-
-
-def message_of(element: AnyElement) -> MessageEvent | None:
-    """The message a send or receive task is about."""
-    return element.message if isinstance(element, (SendTask, ReceiveTask)) else None

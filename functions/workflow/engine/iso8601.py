@@ -40,10 +40,6 @@ class Duration:
         exact = moved.astimezone(UTC) + self.time * times
         return exact.astimezone(instant.tzinfo)
 
-    def exact(self) -> timedelta | None:
-        """The length in elapsed time, or nothing if it has months or days of no fixed length."""
-        return None if self.months or self.days else self.time
-
     def __bool__(self) -> bool:
         return bool(self.months or self.days or self.time)
 

@@ -64,8 +64,7 @@ def migrate(
     for token in run.tokens.values():
         if token.node != state.tokens[token.id].node:
             run.emit(MoveToken(token.id, token.node))
-    for incident in [row for row in run.incidents.values() if row.kind == "stuck_join"]:
-        run.resolve(incident)
+    run.resolve_if(_about_a_join)
     if run.status == "active":
         recheck(run)
         drain(run)
@@ -97,13 +96,6 @@ def _reasons(source: Definition, target: Definition, state: State, names: dict[s
             found.append(Fault(arrival.node, "flow", message))
     for done in state.done.values():
         found += _done(source, target, done, names)
-    for incident in state.incidents.values():
-        if incident.work is not None and incident.work.op == "depart":
-            found += [
-                Fault(incident.node, "flow", f"The flow {flow!r} that is to be taken is gone.")
-                for flow in incident.work.data
-                if names.get(flow, flow) not in target.flows
-            ]
     return list(dict.fromkeys(found))
 
 
@@ -197,13 +189,17 @@ def _renamed(state: State, names: dict[str, str]) -> State:
     )
 
 
+def _about_a_join(incident: Incident) -> bool:
+    """Whether looking at the joins anew settles the incident, or raises it again."""
+    return incident.kind == "stuck_join" or (incident.work is not None and incident.work.op == "activate")
+
+
 def _renamed_work(work: Work | None, names: dict[str, str]) -> Work | None:
-    """Work names flows when it departs, and a scope with a join when it activates one."""
+    """Work of a complex gateway names its scope and the gateway; other work names rows only."""
     if work is None or not isinstance(work.data, list):
         return work
-    return replace(
-        work, data=[names.get(item, item) if isinstance(item, str) else item for item in work.data]
-    )
+    scope, node = work.data
+    return replace(work, data=[scope, names.get(node, node)])
 
 
 def _rearm(run: Run, source: Definition, names: dict[str, str]) -> None:

@@ -306,7 +306,11 @@ class BusinessRuleTask(Activity, tag="businessRuleTask", frozen=True):
 
 
 class CallActivity(Activity, tag="callActivity", frozen=True):
-    """Runs the definition ``process``; ``version`` 0 is the latest published."""
+    """Runs the definition ``process``; ``version`` 0 is the latest published.
+
+    It starts with the ``inputs``, or else with all variables seen here, and leaves the ``outputs``, or else
+    all variables that it ends with.
+    """
 
     process: str = ""
     version: int = 0

@@ -148,6 +148,6 @@ def throw_to_boundary(run: Run, token: Token, event: AnyEvent) -> list[Work]:
 def _same(run: Run, token: Token, thrown: AnyEvent, caught: AnyEvent) -> bool:
     if isinstance(thrown, (SignalEvent, MessageEvent)) and type(caught) is type(thrown):
         return run.text(thrown.name, token) == run.text(getattr(caught, "name", ""), token)
-    if isinstance(thrown, (ErrorEvent, EscalationEvent)) and type(caught) is type(thrown):
-        return getattr(caught, "code", "") in ("", thrown.code)
+    if isinstance(thrown, EscalationEvent) and isinstance(caught, EscalationEvent):
+        return caught.code in ("", thrown.code)
     return False

@@ -105,8 +105,6 @@ def _check_scope(findings: Findings, place: Place) -> None:
         incoming[flow.target].append(flow)
         if flow.condition:
             findings.expression(flow.id, "condition", flow.condition)
-    if place.subprocess is None and not place.elements:
-        return
     starts = any(isinstance(element, StartEvent) for element in place.elements)
     for element in place.elements:
         check_element(findings, place, element)

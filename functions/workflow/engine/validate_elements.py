@@ -351,7 +351,8 @@ def _kind(findings: Findings, element: Activity) -> None:
 
 
 def _user_task(findings: Findings, element: UserTask) -> None:
-    for what, source in (("assignee", element.assignee), ("priority", element.priority)):
+    texts = {"name": element.name, "assignee": element.assignee, "priority": element.priority}
+    for what, source in texts.items():
         findings.text(element.id, what, source)
     for source in (*element.candidate_users, *element.candidate_roles):
         findings.text(element.id, "candidate", source)

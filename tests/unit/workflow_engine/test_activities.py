@@ -80,6 +80,14 @@ def test_a_due_date_can_be_a_moment_or_a_variable():
         assert created.due.isoformat() == "2026-02-01T11:00:00+00:00"
 
 
+def test_a_priority_that_is_no_number_is_an_incident():
+    world, p = run(UserTask("a", priority="=x"), flows="s -> a", variables={"x": "high"})
+    [incident] = world.state(p).incidents.values()
+    assert "not a whole number" in incident.message
+    world.retry(p, {"x": 3})
+    assert next(iter(world.tasks.values())).priority == 3
+
+
 def test_completing_a_task_keeps_its_result_and_goes_on():
     world, p = run(flows="s -> a -> b -> e")
     effects = world.send(
@@ -147,6 +155,18 @@ def test_instants_and_durations_are_kept_as_iso_8601():
     text = '{"at": timestamp("2026-01-01T00:00:00Z") + duration("36h"), "long": duration("90m")}'
     world, p = run(script("one", text), flows="s -> one -> a")
     assert world.state(p).variables == {"at": "2026-01-02T12:00:00Z", "long": "PT5400S"}
+
+
+def test_what_json_cannot_hold_is_not_kept():
+    for text in ("1.0 / 0.0", "type(1)"):
+        world, p = run(script("one", text, result="x"), flows="s -> one -> a")
+        [incident] = world.state(p).incidents.values()
+        assert "cannot be kept" in incident.message or "can be kept" in incident.message
+
+
+def test_bytes_and_unsigned_numbers_are_kept_as_text_and_numbers():
+    world, p = run(script("one", "{'b': b'abc', 'u': 3u, 'm': {1: true}}"), flows="s -> one -> a")
+    assert world.state(p).variables == {"b": "abc", "u": 3, "m": {"1": True}}
 
 
 # -- jobs --------------------------------------------------------------------------------------------------

@@ -222,6 +222,18 @@ def test_an_error_of_a_handler_inside_a_completed_scope_belongs_to_who_is_undoin
     assert world.at(p) == ["f"]
 
 
+def test_a_handler_can_be_a_subprocess_and_is_not_undone_itself():
+    inner = subprocess(
+        "una", StartEvent("si"), *undoable("x"), EndEvent("ei"), flows="si -> x -> ei", for_compensation=True
+    )
+    boundary = BoundaryEvent("b_a", attached_to="a", events=[CompensationEvent()], handler="una")
+    again = ThrowEvent("again", events=[CompensationEvent()])
+    world, p = run(script("a", "null"), boundary, inner, undo(), again, flows="s -> a -> undo -> again -> d")
+    assert world.state(p).variables["log"] == ["x"]
+    assert world.state(p).done == {}
+    assert len(world.state(p).scopes) == 1
+
+
 def test_nothing_is_remembered_that_nothing_can_undo():
     inner = subprocess("sub", StartEvent("si"), EndEvent("ei"), flows="si -> x -> ei")
     world, p = run(inner, flows="s -> sub -> d")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -101,6 +101,20 @@ def test_a_timer_counts_working_time_in_its_calendar():
     environment = Environment(calendars={"office": office})
     world, _ = run(CatchEvent("t", events=[timer]), flows="s -> t -> a", environment=environment)
     assert list(world.timers.values()) == [START.replace(day=6, hour=8)]
+
+
+def test_a_cycle_can_run_in_working_time():
+    """Every four hours of Monday and Tuesday mornings: Monday 12:00, Tuesday 12:00, the next Monday."""
+    office = Calendar("UTC", {"monday": [("08:00", "12:00")], "tuesday": [("08:00", "12:00")]})
+    fired = BoundaryEvent(
+        "t", attached_to="a", interrupting=False, events=[TimerEvent(cycle="R3/PT4H", calendar="office")]
+    )
+    environment = Environment(calendars={"office": office})
+    world, p = run(fired, flows="s -> a\nt -> b", environment=environment)
+    for day in (5, 6, 12):
+        assert list(world.timers.values()) == [datetime(2026, 1, day, 12, tzinfo=UTC)]
+        world.pass_time(next(iter(world.timers.values())) - world.now)
+    assert world.at(p) == ["a", "b", "b", "b"]
 
 
 def test_a_calendar_that_does_not_exist_is_an_incident_until_it_does():

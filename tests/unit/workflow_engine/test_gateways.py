@@ -297,6 +297,42 @@ def test_a_complex_gateway_can_ask_how_many_came_by_which_flow():
     assert world.at(p) == ["b", "d"]
 
 
+def test_a_complex_gateway_without_a_condition_joins_everything():
+    flows = "s -> split -> a -> join -> d\nsplit -> b -> join"
+    world, p = run(ParallelGateway("split"), ComplexGateway("join"), flows=flows)
+    world.complete(p, "a")
+    assert world.at(p) == ["b"]
+    world.complete(p, "b")
+    assert world.at(p) == ["d"]
+
+
+def test_an_activation_condition_that_fails_is_asked_again_when_helped():
+    flows = "s -> split -> a -> join -> d\nsplit -> b -> join"
+    gateways = (ParallelGateway("split"), ComplexGateway("join", activation="activationCount >= least"))
+    world, p = run(*gateways, flows=flows)
+    world.complete(p, "a")
+    [incident] = world.state(p).incidents.values()
+    assert (incident.kind, incident.node, incident.token) == ("expression", "join", "")
+    world.retry(p, {"least": 1})
+    assert world.at(p) == ["b", "d"]
+
+
+def test_what_waits_at_joins_is_gone_with_its_scope():
+    inner = subprocess(
+        "sub",
+        StartEvent("si"),
+        ParallelGateway("split"),
+        ComplexGateway("join", activation="activationCount >= 1"),
+        flows="si -> split -> a -> join -> d\nsplit -> b -> join",
+    )
+    stop = BoundaryEvent("stop", attached_to="sub", events=[MessageEvent("stop")])
+    world, p = run(inner, stop, flows="s -> sub -> e\nstop -> c")
+    world.complete(p, "a")
+    world.message("stop")
+    assert world.at(p) == ["c"]
+    assert (world.state(p).arrivals, world.state(p).gateways) == ({}, {})
+
+
 def test_an_event_based_gateway_goes_on_with_the_first_event_and_gives_up_the_others():
     flows = "s -> g -> timer -> a -> e\ng -> message -> b -> e\ng -> receive -> c -> e"
     elements = (

@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from common.errors import Invalid
 from tests.unit.workflow_engine.models import process, script, subprocess
 from tests.unit.workflow_engine.world import START, World
 from workflow.engine import effects as out
@@ -140,6 +141,16 @@ def test_a_process_starts_once_and_first():
     state = advance(definition, None, on.Start(at=START, process="x")).state
     with pytest.raises(TriggerRefused):
         advance(definition, state, on.Start(at=START, process="x"))
+
+
+def test_a_process_that_cannot_be_armed_does_not_start():
+    handler = subprocess(
+        "handle", StartEvent("sx", events=[MessageEvent("m", "=order")]), flows="sx -> h", event=True
+    )
+    for model in (process(handler, flows="s -> a"), process(flows="s -> a", sla=Sla("P1D", calendar="none"))):
+        with pytest.raises(Invalid, match="cannot start"):
+            World([model]).start("p")
+    assert World([process(handler, flows="s -> a")]).start("p", {"order": "7"})
 
 
 def test_a_refused_trigger_leaves_the_state_as_it_was():

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.workflow_engine.models import process, script, subprocess
 from tests.unit.workflow_engine.world import World
+from workflow.engine import effects as out
 from workflow.engine import triggers as on
 from workflow.engine.loops import MAX_INSTANCES
 from workflow.engine.model import (
@@ -168,6 +169,26 @@ def test_a_subprocess_can_have_instances_each_with_its_own_variables():
         world.complete(p, "work")
     assert world.at(p) == ["b"]
     assert "doubled" not in world.state(p).variables
+
+
+def test_an_instance_can_change_its_own_item():
+    inner = subprocess(
+        "a",
+        StartEvent("si"),
+        script("double", "item * 2", result="item"),
+        EndEvent("ei"),
+        flows="si -> double -> ei",
+        loop=MultiInstance(collection="[1, 2]", item="item", output="item", output_collection="out"),
+    )
+    world, p = run(inner)
+    assert world.state(p).variables == {"out": [2, 4]}
+
+
+def test_an_event_that_no_boundary_catches_is_thrown_as_usual():
+    for event, effect in ((SignalEvent("x"), out.BroadcastSignal), (MessageEvent("x", "k"), out.SendMessage)):
+        loop = MultiInstance(cardinality="2", behavior="none", event=event)
+        world, p = run(script("a", "null", loop=loop))
+        assert [type(row) for row in world.instances[p].effects].count(effect) == 2
 
 
 def test_a_boundary_event_interrupts_all_instances():

@@ -16,6 +16,7 @@ from workflow.engine.model import (
     BoundaryEvent,
     CatchEvent,
     CompensationEvent,
+    ComplexGateway,
     EndEvent,
     EventBasedGateway,
     InclusiveGateway,
@@ -134,6 +135,19 @@ def test_a_stuck_join_can_be_helped_by_a_new_version():
     assert result.reasons == []
     assert world.state(p).incidents == {}
     assert world.at(p) == ["c"]
+
+
+def test_a_complex_gateway_that_failed_can_be_renamed():
+    def model(name: str, condition: str) -> Process:
+        gateways = (ParallelGateway("split"), ComplexGateway(name, activation=condition))
+        return process(*gateways, flows=f"s -> split -> a -> {name} -> d\nsplit -> b -> {name}")
+
+    world, p = begin(model("join", "missing"))
+    world.complete(p, "a")
+    mapping = {"join": "j2", "a.join": "a.j2", "b.join": "b.j2"}
+    assert move(world, p, model("j2", "activationCount >= 1"), mapping).reasons == []
+    assert world.at(p) == ["b", "d"]
+    assert world.incidents == {}
 
 
 def test_instances_scopes_and_what_can_be_undone_move_along():
