@@ -5,8 +5,11 @@ order and one batch at a time; a batch that fails is delivered again until it su
 """
 
 import base64
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 ARN = "arn:aws:kafka:us-east-1:000000000000:cluster/local/00000000-0000-0000-0000-000000000000-1"
@@ -29,7 +32,8 @@ class Record(Protocol):
 class EventSource:
     """One mapping: the function, the topics it takes, records in a batch, seconds that a batch is gathered.
 
-    After `attempts` failures a batch goes to the topic `on_failure`; without one its partition stops.
+    After `attempts` failures a batch is given up and told to the SQS queue named `on_failure`; without one
+    its partition stops.
     """
 
     function: str
@@ -56,6 +60,47 @@ def event(records: Sequence[Record], bootstrap: str) -> dict[str, Any]:
         "bootstrapServers": bootstrap,
         "records": by_partition,
     }
+
+
+def letter(source: EventSource, records: Sequence[Record], bootstrap: str) -> dict[str, Any]:
+    """What the queue is told of a batch that was given up: where its records are, not what they say.
+
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/kafka-on-failure.html.
+    """
+    by_partition: dict[str, list[Record]] = {}
+    for record in records:
+        by_partition.setdefault(f"{record.topic}-{record.partition}", []).append(record)
+    return {
+        "requestContext": {
+            "requestId": str(uuid.uuid4()),
+            "functionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{source.function}",
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": source.attempts,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": _moment(time.time() * 1000),
+        "KafkaBatchInfo": {
+            "batchSize": len(records),
+            "eventSourceArn": ARN,
+            "bootstrapServers": bootstrap,
+            "payloadSize": sum(len(record.value or b"") for record in records),
+            "recordsInfo": {
+                name: {
+                    "firstRecordOffset": str(batch[0].offset),
+                    "lastRecordOffset": str(batch[-1].offset),
+                    "firstRecordTimestamp": _moment(batch[0].timestamp),
+                    "lastRecordTimestamp": _moment(batch[-1].timestamp),
+                }
+                for name, batch in by_partition.items()
+            },
+        },
+    }
+
+
+def _moment(milliseconds: float) -> str:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _record(record: Record) -> dict[str, Any]:

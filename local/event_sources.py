@@ -17,6 +17,7 @@ from local.state import EVENT_SOURCES, ROOT, write_json
 
 def declared() -> list[dict[str, Any]]:
     """One entry for each operation on a topic, as `local.event_source.EventSource` reads it."""
+    from common.dead_letters import queue_name
     from common.operation import Topic, discover_all
     from infra.cdk import stages
     from infra.cdk.functions import function_name
@@ -28,6 +29,7 @@ def declared() -> list[dict[str, Any]]:
             "topics": [operation.trigger.name],
             "batch_size": operation.trigger.batch_size,
             "window_seconds": 0.2,
+            "on_failure": queue_name(stage.name, operation.service),
         }
         for operation in discover_all()
         if isinstance(operation.trigger, Topic)

@@ -1,5 +1,6 @@
 """`python -m local logs FUNCTION`: the latest lines of a function's log."""
 
+import difflib
 import time
 
 from rich.console import Console
@@ -26,7 +27,8 @@ def show(console: Console, function: str) -> None:
             logGroupNamePrefix=f"/aws/lambda/{PREFIX}"
         )
         names = [g["logGroupName"].rpartition("/")[2] for page in groups for g in page["logGroups"]]
-        raise LocalError(f"There is no function {name}.", f"There are: {', '.join(sorted(names))}") from None
+        near = difflib.get_close_matches(name, names, n=5, cutoff=0.3)
+        raise LocalError(f"There is no function {name}.", f"There are {', '.join(near) or names}.") from None
     for event in sorted(events, key=lambda event: event["timestamp"]):
         moment = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
         console.print(f"{moment} {event['message'].rstrip()}", markup=False, highlight=False, soft_wrap=True)

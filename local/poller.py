@@ -19,18 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from local import aws
-from local.event_source import EventSource, Lane, Record, event
+from local.event_source import EventSource, Lane, Record, event, letter
 from local.state import read_json
 
 logger = logging.getLogger("poller")
 # How often new topics and partitions are looked for, in seconds.
 DISCOVERY_SECONDS = 5.0
-IDLE_MILLISECONDS = 100
+# The broker answers as soon as there is a record; lanes with waiting records are looked at more often.
+IDLE_MILLISECONDS, BUSY_MILLISECONDS = 500, 50
 # Longer than any function may run.
 INVOKE_SECONDS = 930
 
@@ -63,8 +64,8 @@ class Mapping:
                 self._open()
                 while not self._stop.is_set():
                     self._round()
-            except KafkaError as error:
-                logger.warning("%s: Kafka does not answer (%r); trying again", self._source.function, error)
+            except (KafkaError, BotoCoreError, ClientError) as error:
+                logger.warning("%s: %r; trying again", self._source.function, error)
                 self._stop.wait(1)
             finally:
                 self._close()
@@ -90,7 +91,8 @@ class Mapping:
         if not self._lanes:
             self._stop.wait(0.5)
             return
-        fetched = self._consumer.poll(timeout_ms=IDLE_MILLISECONDS)
+        busy = any(lane.waiting and not lane.stopped for lane in self._lanes.values())
+        fetched = self._consumer.poll(timeout_ms=BUSY_MILLISECONDS if busy else IDLE_MILLISECONDS)
         now = time.monotonic()
         for partition, lane in self._lanes.items():
             lane.add(fetched.get(partition, ()), now)
@@ -128,15 +130,9 @@ class Mapping:
         if not lane.failed(now):
             return
         if self._source.on_failure:
-            self._give_up(batch, problem)
+            self._give_up(batch)
             self._commit(partition, lane.succeeded(len(batch), now))
-            logger.error(
-                "%s: %d records of %s went to %s",
-                self._source.function,
-                len(batch),
-                where,
-                self._source.on_failure,
-            )
+            logger.error("%s gave up on %s", self._source.function, where)
         else:
             lane.stopped = True
             logger.error(
@@ -151,27 +147,26 @@ class Mapping:
         except (BotoCoreError, ClientError) as error:
             return str(error)
         text: str = answer["Payload"].read().decode()
-        return text if answer.get("FunctionError") else None
+        return _problem(text) if answer.get("FunctionError") else None
 
     def _commit(self, partition: TopicPartition, offset: int) -> None:
         self._consumer.commit({partition: OffsetAndMetadata(offset, "", -1)})
 
-    def _give_up(self, batch: Sequence[Record], problem: str) -> None:
-        """Send the records on, with where they came from and why."""
-        producer = KafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
-        try:
-            for record in batch:
-                headers = [
-                    *record.headers,
-                    ("failed_topic", record.topic.encode()),
-                    ("failed_partition", str(record.partition).encode()),
-                    ("failed_offset", str(record.offset).encode()),
-                    ("failed_reason", problem[:1000].encode()),
-                ]
-                producer.send(self._source.on_failure, key=record.key, value=record.value, headers=headers)
-            producer.flush()
-        finally:
-            producer.close()
+    def _give_up(self, batch: Sequence[Record]) -> None:
+        """Tell the queue for failures where the records are."""
+        queues = aws.client("sqs")
+        queue = queues.get_queue_url(QueueName=self._source.on_failure)["QueueUrl"]
+        told = letter(self._source, batch, self._bootstrap)
+        queues.send_message(QueueUrl=queue, MessageBody=json.dumps(told))
+
+
+def _problem(answer: str) -> str:
+    """A function's error in a line."""
+    try:
+        error = json.loads(answer)
+        return f"{error['errorType']}: {error['errorMessage']}"
+    except (ValueError, TypeError, KeyError):
+        return answer[:500]
 
 
 def run(sources: Sequence[EventSource], bootstrap: str) -> None:

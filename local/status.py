@@ -65,4 +65,4 @@ def _poller() -> list[Row]:
     if not sources:
         return []
     daemon = poller_process.DAEMON
-    return [("Event sources", daemon.running() is not None, f"{len(sources)} functions", daemon)]
+    return [("Event sources", daemon.running() is not None, f"functions: {len(sources)}", daemon)]

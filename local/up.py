@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from local import aws, checks, emulator, event_sources, kafka, poller_process, postgres, schedules, seed
+from local import aws, checks, emulator, event_sources, kafka, mail, poller_process, postgres, schedules, seed
 from local.deploy import Backing, Deployment
 from local.progress import Steps
 from local.state import OUTPUTS, exclusively, write_json
@@ -24,6 +24,7 @@ def up(console: Console) -> None:
                 deployment.complete(step.tell)
                 step.tell("")
             with steps.step("Start schedules and event sources"):
+                mail.allow()
                 poller_process.up(deployment.backing.kafka)
                 schedules.start()
             with steps.step("Demo tenant"):

@@ -1,6 +1,7 @@
 """The Kafka event source mapping of the local stage: real Kafka, a Lambda API that notes its calls."""
 
 import base64
+import hashlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import psutil
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from local.kafka import Broker
@@ -20,10 +21,14 @@ from local.state import ROOT, write_json
 
 
 class Functions:
-    """The Lambda API: notes the invocations; `answer(function, values)` gives an error text or None."""
+    """The APIs of Lambda and SQS: note the invocations and the messages.
+
+    `answer(function, values)` gives an error text or None.
+    """
 
     def __init__(self):
         self.calls = []
+        self.messages = []
         self.changed = threading.Condition()
         self.answer = lambda function, values: None
         functions = self
@@ -31,9 +36,13 @@ class Functions:
         class Api(BaseHTTPRequestHandler):
             def do_POST(self):
                 event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                function = self.path.split("/")[3]
-                problem = functions.take(function, event)
-                body = json.dumps({"errorMessage": problem} if problem else None).encode()
+                problem = None
+                if target := self.headers.get("X-Amz-Target"):
+                    answer = functions.queue(target.partition(".")[2], event)
+                else:
+                    problem = functions.take(self.path.split("/")[3], event)
+                    answer = {"errorType": "E", "errorMessage": problem} if problem else None
+                body = json.dumps(answer).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 if problem:
@@ -55,6 +64,16 @@ class Functions:
             self.calls.append((function, event, values, problem))
             self.changed.notify_all()
         return problem
+
+    def queue(self, operation, request):
+        if operation == "GetQueueUrl":
+            return {"QueueUrl": f"http://127.0.0.1:{self.server.server_port}/{request['QueueName']}"}
+        assert operation == "SendMessage"
+        self.messages.append((request["QueueUrl"].rpartition("/")[2], json.loads(request["MessageBody"])))
+        return {
+            "MessageId": "1",
+            "MD5OfMessageBody": hashlib.md5(request["MessageBody"].encode()).hexdigest(),
+        }
 
     def delivered(self, function="orders"):
         return [
@@ -185,22 +204,16 @@ def test_a_killed_poller_goes_on_where_it_was_and_loses_nothing(topic, functions
     assert before < 100
 
 
-def test_after_its_attempts_a_batch_goes_to_the_topic_for_failures(topic, functions, produce, poll, broker):
+def test_after_its_attempts_a_batch_is_told_to_the_queue_for_failures(topic, functions, produce, poll):
     functions.answer = lambda function, values: "never" if "poison" in values else None
     produce(topic, "poison", "good", partition=0)
-    poll(source(topic, batch_size=1, attempts=2, on_failure=f"{topic}.failed"))
+    poll(source(topic, batch_size=1, attempts=2, on_failure="dead-letters"))
     functions.wait_until(lambda: functions.delivered() == ["good"])
-    consumer = KafkaConsumer(
-        bootstrap_servers=broker.bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=10_000
-    )
-    partitions = consumer.partitions_for_topic(f"{topic}.failed")
-    consumer.assign([TopicPartition(f"{topic}.failed", number) for number in partitions or ()])
-    record = next(consumer)
-    consumer.close()
-    headers = dict(record.headers)
-    assert record.value == b"poison"
-    assert (headers["failed_topic"], headers["failed_offset"]) == (topic.encode(), b"0")
-    assert b"never" in headers["failed_reason"]
+    ((queue, told),) = functions.messages
+    assert queue == "dead-letters"
+    assert told["requestContext"]["functionArn"].endswith(":function:orders")
+    batch = told["KafkaBatchInfo"]["recordsInfo"][f"{topic}-0"]
+    assert (batch["firstRecordOffset"], batch["lastRecordOffset"]) == ("0", "0")
 
 
 def test_without_one_the_partition_stops_with_an_error_and_the_others_go_on(topic, functions, produce, poll):
@@ -213,7 +226,9 @@ def test_without_one_the_partition_stops_with_an_error_and_the_others_go_on(topi
     produce(topic, "elsewhere too", partition=1)
     functions.wait_until(lambda: "elsewhere too" in functions.delivered())
     assert "behind it" not in functions.delivered()
-    assert f"ERROR orders: {topic}-0 from offset 0 is stopped" in daemon.log.read_text()
+    log = daemon.log.read_text()
+    assert f"WARNING orders failed on {topic}-0 from offset 0: E: never" in log
+    assert f"ERROR orders: {topic}-0 from offset 0 is stopped" in log
 
 
 def test_each_function_gets_every_record_of_its_topics(topic, functions, produce, poll):

@@ -1,6 +1,7 @@
 import pytest
 
-from local import aws, emulator, kafka, ports, postgres
+from common.settings import Settings
+from local import aws, emulator, kafka, mail, ports, postgres
 from local.errors import LocalError, MissingError
 from local.localstack import LocalStack
 from local.ministack import Ministack
@@ -68,6 +69,10 @@ def test_a_database_of_somebody_elses_is_reached_by_pg8000(monkeypatch, given, u
 def test_brokers_of_somebody_elses_are_used_as_they_are(monkeypatch):
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "a:1,b:2")
     assert kafka.up() == "a:1,b:2"
+
+
+def test_the_sender_that_is_allowed_is_the_one_of_the_platform():
+    assert Settings().mail_from == mail.SENDER
 
 
 def test_a_missing_thing_tells_its_remedy():

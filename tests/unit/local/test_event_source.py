@@ -1,11 +1,14 @@
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.event_source import ARN, EventSource, Lane, event
+from common import dead_letters
+from local.event_source import ARN, EventSource, Lane, event, letter
 
 
 @dataclass
@@ -67,6 +70,40 @@ def test_records_are_keyed_by_topic_and_partition_in_their_order():
         "orders-0": [1, 2],
         "orders-1": [5],
     }
+
+
+def test_the_letter_of_a_batch_that_was_given_up_says_where_its_records_are():
+    told = letter(
+        source(attempts=4), [Record(3), Record(4, timestamp=1_700_000_001_500), Record(9, partition=1)], "b:1"
+    )
+    assert told["requestContext"]["functionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:f"
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert told["requestContext"]["approximateInvokeCount"] == 4
+    batch = told["KafkaBatchInfo"]
+    assert (batch["batchSize"], batch["payloadSize"], batch["bootstrapServers"]) == (3, 3, "b:1")
+    assert batch["recordsInfo"] == {
+        "orders-0": {
+            "firstRecordOffset": "3",
+            "lastRecordOffset": "4",
+            "firstRecordTimestamp": "2023-11-14T22:13:20.000Z",
+            "lastRecordTimestamp": "2023-11-14T22:13:21.500Z",
+        },
+        "orders-1": {
+            "firstRecordOffset": "9",
+            "lastRecordOffset": "9",
+            "firstRecordTimestamp": "2023-11-14T22:13:20.000Z",
+            "lastRecordTimestamp": "2023-11-14T22:13:20.000Z",
+        },
+    }
+
+
+def test_the_platform_reads_the_letter():
+    told = json.dumps(letter(source(), [Record(3)], "b:1")).encode()
+    read = msgspec.json.decode(told, type=dead_letters.Letter)
+    assert read.function == "f"
+    assert read.batch is not None
+    offsets = read.batch.records_info["orders-0"]
+    assert (offsets.first, offsets.last) == (3, 3)
 
 
 def test_a_mapping_is_read_from_its_json_object_and_an_unknown_member_is_refused():
