@@ -2,7 +2,17 @@
 
 What has no meaning for execution (documentation, artifacts, auditing, imported types) is read over. Every
 other element that the engine does not execute is a fault with its id and the reason: nothing is skipped.
-Attributes and elements of the namespace ``urn:groundwork:workflow`` carry what BPMN leaves to the engine.
+
+What BPMN leaves to the engine is said in the namespace ``urn:groundwork:workflow``, by attributes:
+
+* ``assignee candidateUsers candidateRoles priority due`` of user tasks;
+* ``job retries backoff`` of service, send and script tasks; ``result`` of script and business rule tasks,
+  ``rules`` of the latter; ``version`` of call activities;
+* ``key``, the correlation key, of message events, send and receive tasks; ``calendar`` of timers;
+
+and by ``extensionElements``: ``form``, ``settings`` and ``payload`` hold a JSON object, ``input`` and ``output``
+have a ``name`` and an expression as ``value``, ``variable`` has a ``name`` and holds JSON, ``sla`` has ``target
+warning calendar escalation reassignTo``.
 """
 
 from __future__ import annotations
