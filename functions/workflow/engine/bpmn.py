@@ -10,9 +10,9 @@ What BPMN leaves to the engine is said in the namespace ``urn:groundwork:workflo
   ``rules`` of the latter; ``version`` of call activities;
 * ``key``, the correlation key, of message events, send and receive tasks; ``calendar`` of timers;
 
-and by ``extensionElements``: ``form``, ``settings`` and ``payload`` hold a JSON object, ``input`` and ``output``
-have a ``name`` and an expression as ``value``, ``variable`` has a ``name`` and holds JSON, ``sla`` has ``target
-warning calendar escalation reassignTo``.
+and by ``extensionElements``: ``form``, ``settings`` and ``payload`` hold a JSON object, ``input`` and
+``output`` have a ``name`` and an expression as ``value``, ``variable`` has a ``name`` and holds JSON, ``sla``
+has ``target warning calendar escalation reassignTo``.
 """
 
 from __future__ import annotations
