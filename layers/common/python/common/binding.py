@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -101,7 +102,7 @@ class Binder:
         return {name: fill(request, work) for name, fill in self._fillers}
 
     def _filler(self, parameter: Parameter) -> Callable[[Request, Work], Any]:
-        kind, name = parameter.type, parameter.name
+        kind, name, strict = parameter.type, parameter.name, _is_moment(parameter.type)
         match parameter.kind:
             case "work":
                 return lambda _request, work: work
@@ -122,10 +123,12 @@ class Binder:
             case "query_struct":
                 return lambda request, _work: _convert(dict(request.query), kind, "query")
             case "path":
-                return lambda request, _work: _convert_one(request.path_parameters.get(name), kind, name)
+                return lambda request, _work: _convert_one(
+                    request.path_parameters.get(name), kind, name, strict
+                )
             case _:
                 return lambda request, _work: (
-                    _convert_one(request.query[name], kind, name)
+                    _convert_one(request.query[name], kind, name, strict)
                     if name in request.query
                     else self._absent(parameter)
                 )
@@ -197,11 +200,17 @@ def _convert(values: dict[str, Any], kind: Any, where: str) -> Any:
         raise BadRequest(f"The {where} is not valid: {problem.detail}.", **problem.members) from error
 
 
-def _convert_one(value: str | None, kind: Any, name: str) -> Any:
+def _is_moment(kind: Any) -> bool:
+    """Whether a type is a date and time, perhaps annotated or optional."""
+    return kind is datetime or any(map(_is_moment, typing.get_args(kind)))
+
+
+def _convert_one(value: str | None, kind: Any, name: str, strict: bool) -> Any:
     if value is not None and "\x00" in value:
         raise BadRequest(f"{name} holds a NUL character.", parameter=name)
     try:
-        return msgspec.convert(value, kind, strict=False)
+        # A moment is written out (RFC 3339); leniently, a number would be one too.
+        return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         detail = str(error).replace("`", "'")
         raise BadRequest(f"{name} is not valid: {detail}.", parameter=name) from error

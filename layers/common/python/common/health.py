@@ -48,7 +48,12 @@ def live() -> Health:
 
 
 @operation(
-    "GET /{service}/health/ready", permission=PUBLIC, service=EVERY_SERVICE, database=False, memory=256
+    "GET /{service}/health/ready",
+    permission=PUBLIC,
+    service=EVERY_SERVICE,
+    answers=(503,),
+    database=False,
+    memory=256,
 )
 def ready() -> Response[Health]:
     """Whether the service can serve now: its database answers and is migrated. 503 if not."""
@@ -59,6 +64,7 @@ def ready() -> Response[Health]:
     "GET /{service}/health",
     permission=PUBLIC,
     service=EVERY_SERVICE,
+    answers=(503,),
     database=False,
     uses={Uses.KAFKA},
     memory=256,

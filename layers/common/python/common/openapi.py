@@ -42,6 +42,8 @@ _PROBLEM: dict[str, Any] = {
 }
 
 _REFUSALS = {
+    "304": "What the caller holds is current.",
+    "308": "It lives on elsewhere, for good.",
     "400": "The request cannot be understood.",
     "401": "No valid token.",
     "403": "The caller lacks the permission.",
@@ -102,7 +104,10 @@ def document(operations: Iterable[Operation[..., Any]], version: str) -> dict[st
     _, components = msgspec.json.schema_components(bodies, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
     for operation in routed:
-        paths.setdefault(operation.route.path, {})[operation.route.method.lower()] = _item(operation)
+        item = _item(operation)
+        if links := _links(operation, routed):
+            item["responses"][str(operation.status)]["links"] = links
+        paths.setdefault(operation.route.path, {})[operation.route.method.lower()] = item
     services = sorted({operation.service for operation in routed})
     return {
         "openapi": "3.1.0",
@@ -148,6 +153,8 @@ def _item(operation: Operation[..., Any]) -> dict[str, Any]:
     }
     if operation.idempotent:
         item["parameters"].append(_IDEMPOTENCY_KEY)
+    if _is_versioned(operation):
+        item["parameters"].append(_IF_NONE_MATCH)
     body = next((p.type for p in parameters(operation) if p.kind == "body"), operation.reads)
     if body is not None:
         content = {media_type: {"schema": _schema(body)} for media_type in operation.media_types}
@@ -209,7 +216,13 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
         if "version" in getattr(kind, "__struct_fields__", ()):
             success["headers"] = {"ETag": {"schema": {"type": "string"}}}
     responses = {str(operation.status if kind is not None or operation.status != 200 else 204): success}
-    for status in _refusals(operation):
+    if _is_versioned(operation):
+        responses["304"] = {"description": _REFUSALS["304"]}
+    refusals = _refusals(operation)
+    for status in map(str, operation.answers):
+        if status not in refusals:
+            responses[status] = {**success, "description": _REFUSALS[status]}
+    for status in refusals:
         responses[status] = {
             "description": _REFUSALS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
@@ -219,9 +232,34 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
     return responses
 
 
+def _links(operation: Operation[..., Any], routed: list[Operation[..., Any]]) -> dict[str, Any]:
+    """What can be done with the one thing that an operation answers: its id and its entity tag lead on."""
+    fields = getattr(_payload(operation), "__struct_fields__", ())
+    if "id" not in fields or not set(operation.route.parameters) <= {"id"}:
+        return {}
+    path = operation.route.path
+    one = path[: path.index("{id}") + 4] if "{id}" in path else f"{path}/{{id}}"
+    found = {}
+    for other in routed:
+        if not f"{other.route.path}/".startswith(f"{one}/") or other.route.parameters != ("id",):
+            continue
+        given = {"id": "$response.body#/id"}
+        if "version" in fields and any(p.kind == "if_match" for p in parameters(other)):
+            given["If-Match"] = "$response.header.ETag"
+        found[other.id] = {"operationId": other.id, "parameters": given}
+    return found
+
+
+def _is_versioned(operation: Operation[..., Any]) -> bool:
+    """Whether it reads something that has a version, hence an entity tag."""
+    return operation.route.method == "GET" and "version" in getattr(
+        _payload(operation), "__struct_fields__", ()
+    )
+
+
 def _refusals(operation: Operation[..., Any]) -> list[str]:
     kinds = {p.kind for p in parameters(operation)}
-    found = {"500"}
+    found = {"500"} | {str(status) for status in operation.answers if 400 <= status < 500}
     if operation.database:
         found.add("503")
     if operation.permission != PUBLIC:

@@ -145,6 +145,9 @@ class Operation(Generic[P, R]):
     beside its own: ``work.opened``. Only numbers, UUIDs and constants may be written into it."""
     reads: Any = None
     """The type of the body, for the reference, where the function reads it from the request itself."""
+    answers: tuple[int, ...] = ()
+    """Statuses it answers besides those that follow from its declaration and signature: a 4xx with a problem,
+    any other with the body that it has for 200."""
     concurrency: int | None = None
     """Reserved concurrency: at most so many at once."""
     tells: Callable[[Any], dict[str, Any]] | None = None
