@@ -131,7 +131,9 @@ class AccountTree(msgspec.Struct, frozen=True):
 Root = Annotated[UUID | None, Meta(description="Only this account and those below it.")]
 
 
-@operation("GET /masterdata/accounts/tree", permission="masterdata.account.read", memory=1024)
+@operation(
+    "GET /masterdata/accounts/tree", permission="masterdata.account.read", memory=1024, answers=(404, 413)
+)
 def tree(work: Work, root: Root = None) -> AccountTree:
     """Read the chart of accounts as a tree, without archived accounts."""
     rows = trees.below(work, root)

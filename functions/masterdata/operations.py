@@ -144,7 +144,7 @@ def declare(records: Records[N, R], module: str) -> Operations[N, R]:
             )
         return lists.listed_as_of(records, work, paging, as_of, archived=archived)
 
-    @own("GET /{id}", "read")
+    @own("GET /{id}", "read", answers=(308,) if "merged_into" in entity.told else ())
     def read(id: UUID, work: Work, request: Request, as_of: AsOf = None) -> Response[R]:  # noqa: A002
         """Read one of the {many}, archived or not, as it is or was. Of a merged one: 308 to its survivor."""
         if as_of is not None:
@@ -171,7 +171,7 @@ def declare(records: Records[N, R], module: str) -> Operations[N, R]:
         """Archive one of the {many}: it leaves the lists, keeps its code and history, and can be restored."""
         records.archive(work, id, expected)
 
-    @own("POST /{id}/restore", "archive", emits=events.restored)
+    @own("POST /{id}/restore", "archive", emits=events.restored, answers=(422,))
     def restore(id: UUID, expected: IfMatch, work: Work) -> R:  # noqa: A002
         """Bring one of the archived {many} back."""
         return records.restore(work, id, expected)

@@ -1,8 +1,7 @@
-"""The platform's API over WSGI and ASGI, in one process: what API Gateway does, without it.
+"""The platform's API over ASGI, in one process: what API Gateway does, without it.
 
-``Api(platform, services)`` routes a request to its operation's handler, with a REST API's proxy event. As
-``api.wsgi`` it serves WSGI clients (werkzeug, schemathesis), called directly it is an ASGI application
-(httpx, uvicorn). ``GET /openapi.json`` is the document of the operations served.
+``Api(platform, services)`` routes a request to its operation's handler, with a REST API's proxy event; httpx,
+uvicorn and schemathesis take it as an application. ``GET /openapi.json`` is the document of what it serves.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -42,9 +41,8 @@ class _Place:
 class Api:
     """All operations of some services behind one door."""
 
-    def __init__(self, platform: Platform, services: Iterable[str], *, headers: Mapping[str, str] | None = None):
+    def __init__(self, platform: Platform, services: Iterable[str]) -> None:
         self._platform = platform
-        self._given = dict(headers or {})
         self.operations = [o for s in services for o in discover(s) if isinstance(o.trigger, Route)]
         self.document = document(self.operations, "0")
         places: dict[str, _Place] = {}
@@ -55,9 +53,7 @@ class Api:
         # What is written out in a path goes before what a parameter takes.
         self._places = sorted(places.values(), key=lambda place: place.template.replace("{", "~"))
 
-    def handle(
-        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> Reply:
+    def handle(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer one request; ``path`` is as on the wire, percent-encoded."""
         if method == "GET" and path == "/openapi.json":
             content = json.dumps(self.document).encode()
@@ -83,12 +79,11 @@ class Api:
         headers: Mapping[str, str],
         body: bytes,
     ) -> Reply:
-        given = {k: v for k, v in self._given.items() if k.lower() not in map(str.lower, headers)}
         event = {
             "resource": operation.route.path,
             "path": unquote(path),
             "httpMethod": operation.route.method,
-            "headers": {**headers, **given},
+            "headers": dict(headers),
             "queryStringParameters": dict(parse_qsl(query, keep_blank_values=True)) or None,
             "pathParameters": values or None,
             "requestContext": {"requestId": str(uuid4()), "identity": {"sourceIp": "192.0.2.1"}},
@@ -103,20 +98,6 @@ class Api:
         sent += [(k, v) for k, vs in answer.get("multiValueHeaders", {}).items() for v in vs]
         return Reply(answer["statusCode"], sent, content)
 
-    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        """As a WSGI application (PEP 3333)."""
-        headers = {
-            name.removeprefix("HTTP_").replace("_", "-").title(): value
-            for name, value in environ.items()
-            if name.startswith("HTTP_") or (name in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
-        }
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        path = environ.get("REQUEST_URI") or environ.get("RAW_URI") or environ["PATH_INFO"]
-        path = re.sub(r"^https?://[^/]*", "", path).partition("?")[0]
-        reply = self.handle(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
-        start_response(f"{reply.status} -", reply.headers)
-        return [reply.body]
-
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """As an ASGI application (ASGI 3, HTTP only)."""
         if scope["type"] != "http":
@@ -126,7 +107,9 @@ class Api:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
-        headers = {name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {
+            name.decode("latin-1").title(): value.decode("latin-1") for name, value in scope["headers"]
+        }
         path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope.get("query_string", b"").decode("latin-1")
         reply = self.handle(scope["method"], path.partition("?")[0], query, headers, body)

@@ -384,7 +384,8 @@ def test_an_upload_nobody_heard_of_is_found_and_an_unused_link_expires(s3: Any, 
     heard, unused = (files.start(owner, entity="customers") for _ in range(2))
     files.put(s3, owner, heard, CONTENT)
     owner.platform.rows(
-        "update masterdata.imports set created_at = now() - interval '2 days' where tenant_id = :t returning 1",
+        "update masterdata.imports set created_at = now() - interval '2 days' "
+        "where tenant_id = :t returning 1",
         t=owner.tenant,
     )
     owner.platform.invoke(waiting.resume, {})
