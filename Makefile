@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup up down status test lint format pins docs bench migration validate deploy clean
+.PHONY: help setup up down status test lint format pins docs bench migration validate redrive deploy clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ deploy: setup ## Deploy a stage: make deploy STAGE=dev
 
 validate: setup ## Check a deployed stage end to end: make validate STAGE=dev
 	@$(RUN) -m infra.validate $(STAGE)
+
+redrive: setup ## Hand dead letters to their functions again: make redrive STAGE=dev [LOOK=1]
+	@$(RUN) -m infra.redrive $(STAGE) $(if $(LOOK),--look)
 
 clean: down ## Stop everything and remove all that was built or installed
 	@rm -rf .venv .local .build cdk.out node_modules

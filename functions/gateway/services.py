@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from common.errors import BadRequest, Invalid, NotFound
 from common.exposition import require_scrape_token
-from common.operation import PUBLIC, SERVICES, operation
+from common.operation import PLATFORM, PUBLIC, SERVICES, operation
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
@@ -155,7 +155,8 @@ def targets(request: Request, work: Work) -> Response[list[TargetGroup]]:
     """
     require_scrape_token(request)
     base = settings().public_url or request.base_url
-    found = [_target(f"{base}/{name}/metrics", {"service": name, "kind": "own"}) for name in SERVICES]
+    own = (*SERVICES, PLATFORM)
+    found = [_target(f"{base}/{name}/metrics", {"service": name, "kind": "own"}) for name in own]
     for each in external(work):
         if each.metrics is not None:
             labels = {**each.labels, "service": each.name, "kind": "external"}
