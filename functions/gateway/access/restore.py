@@ -67,6 +67,11 @@ class Shape:
         self._fragments = fragments
         self._parts = parts
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing is selected below: a scalar, which may look like an object."""
+        return not self._parts
+
     @cached_property
     def keys(self) -> dict[str, tuple[Any, Shape]]:
         """The type and the shape of each key."""
@@ -132,7 +137,9 @@ class _Restorer:
             items = [self.value(each, item, shape, (*path, place)) for place, each in enumerate(value)]
             lost = any(new is None and old is not None for new, old in zip(items, value, strict=True))
             return None if lost and isinstance(item, GraphQLNonNull) else items
-        return self.object(value, shape, path) if isinstance(value, dict) and shape.keys else value
+        if isinstance(value, dict) and not shape.is_leaf:
+            return self.object(value, shape, path)
+        return value
 
     def report(self, hidden: Hidden, path: tuple[Any, ...]) -> None:
         if len(self.errors) < MAX_ERRORS:

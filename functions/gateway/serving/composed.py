@@ -51,6 +51,8 @@ class Graph:
             if len(self._narrowed) >= KEPT:
                 self._narrowed.clear()
             narrowed = self._narrowed[key] = narrow(self.rules, whole, caller)
+        if not narrowed.hidden:  # what is refused belongs to an interface that is not asked here
+            return Planned(whole, None)
         plan = self._plans.plan(self.supergraph, narrowed.text, name, limits=limits, labels=labels)
         return Planned(plan, narrowed)
 
