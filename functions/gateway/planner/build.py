@@ -141,7 +141,8 @@ class Builder:
         """Ask for one field by the chosen option."""
         wanted, option = choice.field, choice.option
         inner = when | wanted.when
-        fetch, part = self._enter(place, owner, option, inner)
+        early = choice.selection is not None and self._continues(choice)
+        fetch, part = self._enter(place, owner, option, inner, early=early)
         fetch.activate(inner)
         store = self.stores.of(wanted)
         if choice.selection is None:
@@ -158,12 +159,16 @@ class Builder:
 
     # moving between subgraphs
 
-    def _enter(self, place: Place, owner: str, option: Option, when: Conditions) -> Entry:
-        """Take the place's objects to a site; with `@requires`, after what it names has been fetched."""
+    def _enter(
+        self, place: Place, owner: str, option: Option, when: Conditions, *, early: bool = False
+    ) -> Entry:
+        """Take the place's objects to a site; with `@requires`, after what it names has been fetched. What
+        other requests wait for is asked `early`, not in a fetch that waits itself for what it requires.
+        """
         reached = self._reached(place, owner)
         site = option.site
         known = reached.get(site)
-        if known is not None and option.requires is None:
+        if known is not None and option.requires is None and not (early and known[0].waits):
             known[0].activate(when)
             return known
         if owner in self.topology.root_types:
@@ -182,10 +187,10 @@ class Builder:
         if not self.supergraph.is_opaque(owner, place.value.graph):
             place.part.add_typename()
         sent = [selection for selection in (hop.key, option.requires) if selection is not None]
-        fetch = self._entity_fetch(place, owner, site, sent=sent, needed=needed, when=when)
+        fetch = self._entity_fetch(place, owner, site, sent=sent, needed=needed, when=when, early=early)
         entry = (fetch, fetch.part.branch(site.type))
-        if not fetch.guard:
-            reached.setdefault(site, entry)
+        if not fetch.guard and (site not in reached or reached[site][0].waits):
+            reached[site] = entry
         return entry
 
     def _enter_root(self, place: Place, site: Site, when: Conditions) -> Entry:
@@ -216,11 +221,14 @@ class Builder:
         sent: list[Selection],
         needed: set[Fetch],
         when: Conditions,
+        early: bool,
     ) -> Fetch:
         known = place.entities.setdefault(site.graph, [])
         requires = len(sent) > 1
         for fetch in known:
             if any(each is fetch or each.follows(fetch) for each in needed):
+                continue
+            if (early and fetch.waits) or (requires and self._is_awaited(fetch)):
                 continue
             if fetch.admits(when, requires) and self._fits(fetch, owner, site, sent):
                 break
@@ -229,10 +237,19 @@ class Builder:
             known.append(fetch)
         if requires:
             fetch.guard = when
+            fetch.waits = True
         fetch.activate(when)
         fetch.follow(needed)
         self._represent(place, fetch, owner, site, sent)
         return fetch
+
+    def _continues(self, choice: Choice) -> bool:
+        """Whether other requests are made for what is below a field."""
+        below = self.estimator.below(choice)
+        return below is not None and not below.is_free
+
+    def _is_awaited(self, fetch: Fetch) -> bool:
+        return any(fetch in each.after for each in self.fetches)
 
     def _fits(self, fetch: Fetch, owner: str, site: Site, sent: list[Selection]) -> bool:
         """Whether a fetch can serve the owner's objects too. Under an interface object's name only one

@@ -54,8 +54,9 @@ class _Chooser:
         self.hops: dict[Site, Hop] = reach(estimator, stand)
 
     def choose(self, later: list[tuple[Field, tuple[Option, ...]]], found: Assignment) -> Assignment:
-        """Fields with one way first; then each of the others the way that needs the fewest further requests. As that
-        depends on where one begins, each site is tried as the first."""
+        """Fields with one way first; then each of the others the way that needs the fewest further
+        requests. As that depends on where one begins, each site is tried as the first.
+        """
         cost, choices = found.cost or FREE, found.choices
         open_fields: Open = []
         for field, options in later:
@@ -131,19 +132,26 @@ class _Chooser:
             entry = needed.also(Cost(frozenset(((level, option.site.graph),))))
         return entry.also(below.after(level))
 
-    def free_parts(self, field: Field, priced: Priced, made: frozenset[tuple[int, str]]) -> list[Choice] | None:
-        """Resolve a field in parts at sites that are asked anyway, if that spares further requests. Not for lists:
-        their items are better told apart by keys."""
-        if field.selection is None or self.estimator.is_list(self.stand.owner, field):
+    def free_parts(
+        self, field: Field, priced: Priced, made: frozenset[tuple[int, str]]
+    ) -> list[Choice] | None:
+        """Resolve a field in parts at sites that are asked anyway, if that spares further requests. Not
+        for lists: their items are better told apart by keys.
+        """
+        if field.selection is None or field.distinct or self.estimator.is_list(self.stand.owner, field):
             return None
-        at_hand = [each for _, each in priced if each.requires is None and self.entry(each.site).requests <= made]
+        at_hand = [
+            each for _, each in priced if each.requires is None and self.entry(each.site).requests <= made
+        ]
         if len(at_hand) < 2:
             return None
         return self.parts(field, at_hand, only_free=True)
 
     def split(self, field: Field, options: list[Option]) -> tuple[list[Choice], Cost] | None:
-        """Resolve one field at several sites, each for a part of its selection: how types without keys are joined."""
-        if field.selection is None:
+        """Resolve one field at several sites, each for a part of its selection: how types without keys are
+        joined. A mutation is never run twice.
+        """
+        if field.selection is None or field.distinct:
             return None
         parts = self.parts(field, [each for each in options if each.requires is None], only_free=False)
         if parts is None:

@@ -11,8 +11,9 @@ NO_REQUESTS: Requests = frozenset()
 
 
 class Cost(NamedTuple):
-    """The requests still to make, by step and subgraph, so that those that will be shared count once; and how many of
-    the fields asked for cannot occur: of two equal ways, the one where they can is better."""
+    """The requests still to make, by step and subgraph, so that those that will be shared count once; and
+    how many of the fields asked for cannot occur: of two equal ways, the one where they can is better.
+    """
 
     requests: Requests = NO_REQUESTS
     missed: int = 0
@@ -34,7 +35,9 @@ class Cost(NamedTuple):
             return self
         return Cost(self.requests | other.requests, self.missed + other.missed)
 
-    def rank(self, made: frozenset[tuple[int, str]] | set[tuple[int, str]] = NO_REQUESTS) -> tuple[float, int]:
+    def rank(
+        self, made: frozenset[tuple[int, str]] | set[tuple[int, str]] = NO_REQUESTS
+    ) -> tuple[float, int]:
         """For comparison: the requests beyond those made already, and the step of the last."""
         new = self.requests - made
         return len(new) + self.missed * MISSED, max((step for step, _ in new), default=0)

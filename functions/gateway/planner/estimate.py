@@ -1,7 +1,7 @@
 """What a selection costs in subgraph requests when it is taken up at a given site.
 
-The planner asks here wherever a field can be resolved in more than one way. No cost (None) means that the selection
-cannot be satisfied from there. Estimates and plans come from the same choices, so they agree.
+The planner asks here wherever a field can be resolved in more than one way. No cost (None) means that the
+selection cannot be satisfied from there. Estimates and plans come from the same choices, so they agree.
 """
 
 from __future__ import annotations
@@ -189,9 +189,10 @@ class Estimator:
     def restrict(
         self, selection: Selection, value: Value, *, only_free: bool
     ) -> tuple[Selection | None, Selection | None]:
-        """The part of a selection that can be satisfied from a value (without further requests, if `only_free`), and
-        the remainder. A field asked of an interface is one thing: it is never resolved for some of its object types
-        only."""
+        """The part of a selection that can be satisfied from a value (without further requests, if
+        `only_free`), and the remainder. A field asked of an interface is one thing: it is never resolved
+        for some of its object types only.
+        """
         covered: list[Field] = []
         rest: list[Field] = []
         runtime = self.supergraph.possible_in(value.type, value.graph)

@@ -146,6 +146,7 @@ class Fetch:
     after: set[Fetch] = field(default_factory=set)
     when: set[Conditions] = field(default_factory=set)
     guard: Conditions = ALWAYS
+    waits: bool = False  # for what `@requires` names
     level: int = 0
 
     def activate(self, when: Conditions) -> None:

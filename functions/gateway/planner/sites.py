@@ -64,8 +64,9 @@ class Choice(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """How to enter a site: the requests made until its answer is there, the step of the last, the key's field set,
-    and for each of its fields the option that supplies it."""
+    """How to enter a site: the requests made until its answer is there, the step of the last, the key's
+    field set, and for each of its fields the option that supplies it.
+    """
 
     requests: Requests
     level: int

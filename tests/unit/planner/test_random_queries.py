@@ -11,7 +11,7 @@ from tests.unit.planner.simulator.queries import QueryMaker
 from tests.unit.planner.simulator.subgraph import whole_world
 from tests.unit.planner.supergraphs import NAMES, federation, supergraph
 
-SEEDS = range(20)
+SEEDS = range(12)
 
 
 @pytest.mark.parametrize("name", NAMES)
