@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -45,8 +44,7 @@ class Absent:
 ABSENT = Absent()
 
 
-@dataclass(frozen=True, slots=True)
-class Performer:
+class Performer(msgspec.Struct, frozen=True):
     """The actions of one rule, their expressions compiled by place (``/actions/0/cel``).
 
     ``outputs`` holds them all when they are literals that share nothing mutable: then firing is a copy.
@@ -118,8 +116,7 @@ class Performer:
             return ABSENT
 
 
-@dataclass(slots=True)
-class Performance:
+class Performance(msgspec.Struct):
     """What one evaluation's actions work with and bring about.
 
     ``bindings`` are the variables of expressions, ``totals`` the outputs of all rules so far.
@@ -127,8 +124,8 @@ class Performance:
 
     bindings: Mapping[str, Any]
     errors: list[RuleError]
-    totals: dict[str, Any] = field(default_factory=dict)
-    effects: list[Effect] = field(default_factory=list)
+    totals: dict[str, Any] = {}
+    effects: list[Effect] = []
 
 
 def added(held: Any, value: Any) -> Any:

@@ -8,8 +8,9 @@ listed as undecided.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from rules.engine.actions import Performance, same_outputs
 from rules.engine.bound import BoundRule
@@ -31,8 +32,7 @@ def analyse(rule_set: RuleSet, limits: Limits = LIMITS) -> Analysis:
     return _Analyst(compile_rules(rule_set, limits), limits).analysis()
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
+class _Box(msgspec.Struct, frozen=True):
     """One alternative of a rule within the facts' domain; ``exact`` when nothing else needs to hold."""
 
     place: int

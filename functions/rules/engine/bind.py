@@ -7,9 +7,10 @@ The interpreter, the index, the explanation and the publish-time check all work 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
 
 from rules.engine.faults import Fault, InvalidRuleSet
 from rules.engine.fields import Fields
@@ -33,8 +34,7 @@ class Verdict(IntEnum):
     TRUE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRow:
+class BoundRow(msgspec.Struct, frozen=True):
     """A row with its literal read. ``pattern`` is the compiled expression of ``matches``."""
 
     row: Row
@@ -55,8 +55,7 @@ class BoundRow:
         return f"{row.field} {row.operator.value} {written(value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class BoundExpression:
+class BoundExpression(msgspec.Struct, frozen=True):
     """A compiled CEL condition."""
 
     expression: Expression
@@ -64,8 +63,7 @@ class BoundExpression:
     program: Program
 
 
-@dataclass(frozen=True, slots=True)
-class BoundGroup:
+class BoundGroup(msgspec.Struct, frozen=True):
     """``all`` when ``every``, else ``any``."""
 
     every: bool
@@ -73,8 +71,7 @@ class BoundGroup:
     of: tuple[Bound, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BoundNot:
+class BoundNot(msgspec.Struct, frozen=True):
     """``not``."""
 
     place: str

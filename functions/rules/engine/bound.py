@@ -5,9 +5,10 @@ policy.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from rules.engine.actions import Performer, expressions, rank
 from rules.engine.bind import Bound, bind_rule
@@ -20,8 +21,7 @@ RANKED = frozenset({HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER})
 """Policies that rank rules by their outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRule:
+class BoundRule(msgspec.Struct, frozen=True):
     """An enabled rule, ready to be tested and to fire."""
 
     rule: Rule

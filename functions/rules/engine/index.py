@@ -8,8 +8,9 @@ are tests that no set expresses run, by the matcher, for the boxes that are left
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from rules.engine.normal import Box
 from rules.engine.sets import EVERYTHING, ValueSet
@@ -40,8 +41,7 @@ class Node(Protocol):
         """The boxes that the taken values lie in."""
 
 
-@dataclass(slots=True, eq=False)
-class Everything:
+class Everything(msgspec.Struct, eq=False):
     """A leaf whose boxes ask nothing more."""
 
     hits: Hits
@@ -50,8 +50,7 @@ class Everything:
         return self.hits
 
 
-@dataclass(slots=True, eq=False)
-class Answers:
+class Answers(msgspec.Struct, eq=False):
     """A leaf over one field, each cell with its boxes."""
 
     slot: int
@@ -61,8 +60,7 @@ class Answers:
         return self.table.find(values[self.slot])
 
 
-@dataclass(slots=True, eq=False)
-class Bitsets:
+class Bitsets(msgspec.Struct, eq=False):
     """A leaf over several fields, each cell with the set of its boxes as the bits of an integer."""
 
     boxes: Hits
@@ -98,8 +96,7 @@ def _sparse(bits: int, boxes: Hits) -> Hits:
     return tuple(hits)
 
 
-@dataclass(slots=True, eq=False)
-class Branch:
+class Branch(msgspec.Struct, eq=False):
     """Boxes told apart by one field; ``rest`` are those that it does not tell apart."""
 
     slot: int
@@ -115,8 +112,7 @@ class Branch:
         return _merge(child.search(values), self.rest.search(values))
 
 
-@dataclass(slots=True, eq=False)
-class Several:
+class Several(msgspec.Struct, eq=False):
     """Leaves side by side, in the order of their boxes."""
 
     nodes: Sequence[Node]
@@ -259,8 +255,7 @@ class Builder:
         return Bitsets(boxes, tables, (len(boxes) + 7) // 8, plain)
 
 
-@dataclass(slots=True, eq=False)
-class _Split:
+class _Split(msgspec.Struct, eq=False):
     slot: int
     bounds: list[Any]
     contents: list[list[int]]

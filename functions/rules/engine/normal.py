@@ -8,8 +8,9 @@ alternative does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+import msgspec
 
 from rules.engine.bind import Bound, BoundExpression, BoundGroup, BoundNot, BoundRow
 from rules.engine.model import Operator
@@ -32,11 +33,10 @@ Residual: TypeAlias = tuple[Bound, bool]
 _NO_SET = frozenset({Operator.ENDS_WITH, Operator.CONTAINS, Operator.MATCHES})
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(msgspec.Struct, frozen=True):
     """One alternative: a set for each constrained slot, and what is left to test."""
 
-    sets: dict[int, ValueSet] = field(default_factory=dict)
+    sets: dict[int, ValueSet] = {}
     residual: tuple[Residual, ...] = ()
 
 

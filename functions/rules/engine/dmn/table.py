@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
+
+import msgspec
 
 from rules.engine.dmn.feel import (
     FeelError,
@@ -25,8 +26,7 @@ from rules.engine.dmn.types import Nonconforming, Types
 Tree = TypeVar("Tree", Node, UnaryTests)
 
 
-@dataclass(frozen=True, slots=True)
-class TableResult:
+class TableResult(msgspec.Struct, frozen=True):
     """What a table decided: its value, and the rules that matched, counted from 1, with their ids."""
 
     value: Any

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any
+
+import msgspec
 
 from rules.engine.dmn.feel import Scope, Vocabulary, parse_unary_tests, satisfies
 from rules.engine.dmn.feel.syntax import UnaryTests
@@ -45,8 +46,7 @@ class Nonconforming(ValueError):
     """A value is not of a type; the message ends a sentence that begins with its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(msgspec.Struct, frozen=True):
     """A resolved type. ``kind`` is empty for any; ``components`` are those of a structure."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
@@ -124,7 +123,7 @@ def write_xml(root: Element, prefixes: dict[str, str]) -> bytes:
             if namespace not in known and namespace != _XML:
                 known[namespace] = f"ns{len(known)}"
     declarations = "".join(
-        f" {'xmlns' if not prefix else 'xmlns:' + prefix}={quoteattr(namespace)}"
+        f" {'xmlns:' + prefix if prefix else 'xmlns'}={_quoted(namespace)}"
         for namespace, prefix in known.items()
     )
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
@@ -149,24 +148,27 @@ def _write(
 ) -> None:
     name = _prefixed(element.name, prefixes)
     attributes = "".join(
-        f" {_prefixed(key, prefixes)}={quoteattr(value, _ESCAPES)}"
-        for key, value in element.attributes.items()
+        f" {_prefixed(key, prefixes)}={_quoted(value)}" for key, value in element.attributes.items()
     )
     start = f"{indent}<{name}{declarations}{attributes}"
     if not element.children and not element.text:
         lines.append(f"{start}/>")
         return
     if not element.children:
-        lines.append(f"{start}>{escape(element.text, _ESCAPES_TEXT)}</{name}>")
+        lines.append(f"{start}>{element.text.translate(_IN_TEXT)}</{name}>")
         return
-    lines.append(f"{start}>{escape(element.text, _ESCAPES_TEXT)}")
+    lines.append(f"{start}>{element.text.translate(_IN_TEXT)}")
     for child in element.children:
         _write(child, prefixes, "", indent + "  ", lines)
     lines.append(f"{indent}</{name}>")
 
 
-_ESCAPES = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
-_ESCAPES_TEXT = {"\r": "&#13;"}
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_IN_ATTRIBUTE = _IN_TEXT | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
+
+
+def _quoted(value: str) -> str:
+    return f'"{value.translate(_IN_ATTRIBUTE)}"'
 
 
 def _prefixed(name: str, prefixes: dict[str, str]) -> str:

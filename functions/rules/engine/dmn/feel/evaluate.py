@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any
+
+import msgspec
 
 from rules.engine.dmn.feel.functions import call
 from rules.engine.dmn.feel.syntax import (
@@ -34,12 +35,11 @@ MAX_PROBLEMS = 100
 MAX_MONTHS_DIGITS = 15
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(msgspec.Struct):
     """The variables of an evaluation and the reasons for its nulls."""
 
     variables: Mapping[str, Any]
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = []
 
     def null(self, reason: str) -> Any:
         """Null, with the reason noted."""

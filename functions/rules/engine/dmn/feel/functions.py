@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import (
     ROUND_CEILING,
@@ -22,6 +21,8 @@ from decimal import (
     DecimalException,
 )
 from typing import Any
+
+import msgspec
 
 from rules.engine.dmn.feel.values import (
     NUMBERS,
@@ -47,8 +48,7 @@ class NoValue(ValueError):
     """The arguments are of the right kinds and lie outside the function's domain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """The parameters of one form of a function: their names and kinds. An optional one's kind ends in ``?``.
 
     With ``variadic`` the one parameter is a list, given as such or element by element.

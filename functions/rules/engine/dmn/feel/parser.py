@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from rules.engine.dmn.feel.lexer import FeelError, Lexer, Token, Vocabulary, unquoted
 from rules.engine.dmn.feel.syntax import (
@@ -80,8 +81,8 @@ def _height(tree: Any) -> int:
         level = [
             part
             for node in level
-            for part in (node if isinstance(node, tuple) else (getattr(node, f.name) for f in fields(node)))
-            if isinstance(part, tuple) or is_dataclass(part)
+            for part in (node if isinstance(node, tuple) else msgspec.structs.astuple(node))
+            if isinstance(part, tuple | msgspec.Struct)
         ]
     return height
 

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+
+class Literal(msgspec.Struct, frozen=True):
     """A number, string, boolean, null, or a moment or duration after ``@``."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A variable; ``?`` is the input that a unary test tests."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(msgspec.Struct, frozen=True):
     """A component of a value."""
 
     base: Node
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(msgspec.Struct, frozen=True):
     """Arithmetic negation."""
 
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
+class Arithmetic(msgspec.Struct, frozen=True):
     """``+ - * / **``."""
 
     operator: str
@@ -44,8 +40,7 @@ class Arithmetic:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """``= != < <= > >=``."""
 
     operator: str
@@ -53,8 +48,7 @@ class Comparison:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Between:
+class Between(msgspec.Struct, frozen=True):
     """``value between low and high``, both included."""
 
     value: Node
@@ -62,16 +56,14 @@ class Between:
     high: Node
 
 
-@dataclass(frozen=True, slots=True)
-class In:
+class In(msgspec.Struct, frozen=True):
     """``value in test`` or ``value in (test, test)``."""
 
     value: Node
     tests: UnaryTests
 
 
-@dataclass(frozen=True, slots=True)
-class Logic:
+class Logic(msgspec.Struct, frozen=True):
     """``and`` when ``every``, else ``or``."""
 
     every: bool
@@ -79,8 +71,7 @@ class Logic:
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(msgspec.Struct, frozen=True):
     """``if condition then yes else no``."""
 
     condition: Node
@@ -88,8 +79,7 @@ class If:
     no: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A built-in function, with arguments by place or by name."""
 
     function: str
@@ -97,15 +87,13 @@ class Call:
     named: tuple[tuple[str, Node], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(msgspec.Struct, frozen=True):
     """A list."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RangeOf:
+class RangeOf(msgspec.Struct, frozen=True):
     """An interval."""
 
     low: Node
@@ -131,16 +119,14 @@ Node: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     """A unary test with an operator: ``< 5``."""
 
     operator: str
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True):
     """A unary test that is an expression: a value, an interval, a list, or a condition on ``?``."""
 
     expression: Node
@@ -150,8 +136,7 @@ class Matched:
 Test: TypeAlias = Compared | Matched
 
 
-@dataclass(frozen=True, slots=True)
-class UnaryTests:
+class UnaryTests(msgspec.Struct, frozen=True):
     """Tests of which one must hold, or with ``negated`` none. Without tests (``-``), any input will do."""
 
     tests: tuple[Test, ...] = ()

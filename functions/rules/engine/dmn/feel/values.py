@@ -8,7 +8,6 @@ list, a context a dict. Whatever has no value is None, which is FEEL's null.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import (
     ROUND_HALF_EVEN,
@@ -18,9 +17,9 @@ from decimal import (
     InvalidOperation,
     Overflow,
 )
-from functools import total_ordering
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from rules.engine.notation import number_text
 from rules.engine.values import duration_text
@@ -35,19 +34,13 @@ NUMBERS = Context(
 """IEEE 754-2008 decimal128, as FEEL's numbers are."""
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class YearsMonths:
+class YearsMonths(msgspec.Struct, frozen=True, order=True):
     """A duration of years and months."""
 
     months: int
 
-    def __lt__(self, other: YearsMonths) -> bool:
-        return self.months < other.months
 
-
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Values from ``low`` to ``high``; None is no end."""
 
     low: Any
@@ -163,10 +156,19 @@ def parse_time(text: str) -> time | None:
         if offset is not None:
             found = _offset(offset)
         elif zone is not None:
-            found = ZoneInfo(zone)
+            found = _zone(zone)
         return time(int(hour), int(minute), int(second), micros, found)
-    except (ValueError, ZoneInfoNotFoundError):
+    except ValueError:
         return None
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"there is no zone {name!r}") from error
 
 
 def _offset(text: str) -> timezone:
@@ -242,12 +244,11 @@ def spelled(value: Any) -> str | None:
 
 
 def _moment_text(value: date | time) -> str:
-    text = value.isoformat().replace("+00:00", "Z")
     zone = getattr(value, "tzinfo", None)
-    if isinstance(zone, ZoneInfo):
-        plain = value.replace(tzinfo=None) if isinstance(value, datetime | time) else value
-        text = f"{plain.isoformat()}@{zone.key}"
-    return text
+    name = getattr(zone, "key", None)
+    if name is not None and isinstance(value, datetime | time):
+        return f"{value.replace(tzinfo=None).isoformat()}@{name}"
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _nested(value: Any) -> str:
