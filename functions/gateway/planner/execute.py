@@ -148,7 +148,11 @@ class _Run:
         self.deadlines[request.number] = now + self.timeout if self.timeout is not None else float("inf")
 
         def work() -> None:
-            self.done.put((request.number, self.call(request, body)))
+            answer: Any = RuntimeError("the worker was stopped")
+            try:
+                answer = self.call(request, body)
+            finally:
+                self.done.put((request.number, answer))
 
         context = copy_context()  # the caller's trace and log fields hold in the worker too
         WORKERS.run(lambda: context.run(work))

@@ -166,6 +166,11 @@ def _read_field(node: FieldDefinitionNode, table: TypeTable, names: dict[str, st
         graph = said.get("graph")
         if graph is None:
             continue  # inherited from an interface object: no subgraph has it on this type itself
+        if said.get("contextArguments"):
+            raise ValueError(
+                f"{table.name}.{read.name} takes arguments from a context (@fromContext), which is not supported. "
+                "Compose the supergraph without it."
+            )
         there = said.get("type") or text
         source = said.get("override")
         read.graphs[graph] = JoinField(

@@ -38,7 +38,8 @@ class Supergraph:
 
     @classmethod
     def parse(cls, sdl: str) -> Supergraph:
-        """Read a supergraph document. Raises `GraphQLSyntaxError` when it is not GraphQL."""
+        """Read a supergraph document. Raises `GraphQLSyntaxError` when it is not GraphQL, `ValueError` when it uses
+        what this planner does not know."""
         return cls(sdl, parse(sdl, no_location=True))
 
     @cached_property

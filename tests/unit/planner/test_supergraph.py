@@ -2,6 +2,7 @@
 
 from graphql import print_schema
 
+import pytest
 from gateway.planner.supergraph import Supergraph
 from tests.unit.planner.supergraphs import supergraph
 
@@ -99,3 +100,11 @@ def test_field_sets_carry_typenames_for_abstract_values():
     assert holder.selection is not None
     assert [field.name for field in holder.selection.fields] == ["__typename", "strength"]
     assert holder.selection.fields[1].types == {"Hook"}
+
+
+def test_contexts_are_refused_rather_than_ignored():
+    sdl = SDL.replace(
+        "vault: Vault\n}", 'vault(x: Int): Vault @join__field(graph: A, contextArguments: [{name: "x"}])\n}'
+    )
+    with pytest.raises(ValueError, match=r"Item\.vault takes arguments from a context"):
+        Supergraph.parse(sdl)
