@@ -20,12 +20,18 @@ from infra.dashboards.alarms import alarms
 from infra.deployed import ACCOUNT, Deployed, UnreachableError
 
 CREATES = ("crud_operations_total", {"entity": "customer", "operation": "create"})
+NO_ROUTE = ("Missing Authentication Token", "There is no such route")
+"""What API Gateway says where no function answers: by itself, and as our API has it say."""
 COUNTED_WITHIN = 30.0
 """Seconds in which what was done is on ``/metrics``."""
 
 
 class Failed(Exception):
     """A check's verdict; the message says what is wrong and where."""
+
+
+class NotDeployed(Failed):
+    """There is no such route."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,8 @@ class Validation:
                 told = self._json("POST", f"/{service}/graphql", {"query": "{ __typename }"})
                 if told.get("data") != {"__typename": "Query"}:
                     failing.append(f"{service} answers {told}")
+            except NotDeployed:
+                failing.append(f"{service} has none deployed")
             except Failed as problem:
                 failing.append(f"{service}: {problem}")
         if failing:
@@ -277,6 +285,8 @@ class Validation:
             answer = self.stage.http.request(method, path, json=body, headers=given)
         except httpx.HTTPError as error:
             raise Failed(f"{method} {path}: {error!r}") from error
+        if answer.status_code in (403, 404) and any(words in answer.text for words in NO_ROUTE):
+            raise NotDeployed(f"{method} {path} is not deployed.")
         if not answer.is_success:
             raise Failed(f"{method} {path} answers {answer.status_code}: {_reason(answer)}")
         return answer

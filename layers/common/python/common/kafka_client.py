@@ -44,7 +44,7 @@ def reader(timeout_ms: int = 10_000) -> Any:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         request_timeout_ms=timeout_ms,
-        api_version_auto_timeout_ms=timeout_ms,
+        bootstrap_timeout_ms=timeout_ms,
     )
 
 
