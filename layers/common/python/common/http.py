@@ -104,7 +104,11 @@ class HttpPipeline:
                 if problem is not None:
                     raise problem from error
                 # A commit whose answer was lost may have happened: only what surely did not is repeated.
-                if attempt >= ATTEMPTS or (lost and (work.committing or attempt > 1)):
+                if lost and work.committing:
+                    raise Unavailable(
+                        "The connection broke during the commit; see whether it was done before you repeat it."
+                    ) from error
+                if attempt >= ATTEMPTS or (lost and attempt > 1):
                     raise
                 if not lost and database.sqlstate(error) not in _RETRIED:
                     raise
