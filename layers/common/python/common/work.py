@@ -174,6 +174,8 @@ class Work:
 
     def commit(self) -> None:
         """Append the events, then commit. Without an opened transaction there is nothing to do."""
+        if self._events and self._connection is None:
+            self.begin()
         if self._transaction is None or self._connection is None:
             return
         if self._events:
