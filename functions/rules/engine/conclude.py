@@ -82,19 +82,20 @@ class Concluder:
         fired = tuple([self._ids[hit] for hit in hits])
         if self._policy is HitPolicy.UNIQUE and len(hits) > 1:
             message = f"{len(hits)} rules hold ({_listed(fired)}), and the hit policy is unique"
-            return self._undecided(fired, [*errors, RuleError("not_unique", message)])
+            return self._undecided([*errors, RuleError("not_unique", message)])
         results = [self._bound.rules[hit].performer.perform(run) for hit in hits]
         if self._policy is HitPolicy.ANY and len(hits) > 1:
             if not all(same_outputs(results[0], result) for result in results[1:]):
                 message = f"rules {_listed(fired)} hold and disagree, and the hit policy is any"
-                return self._undecided(fired, [*run.errors, RuleError("disagreement", message)])
+                return self._undecided([*run.errors, RuleError("disagreement", message)])
             run.totals, results, fired = dict(results[0]), results[:1], fired[:1]
             run.effects = [effect for effect in run.effects if effect.rule == fired[0]]
         outputs = run.totals if self._aggregation is None else self._aggregated(results, run)
         return Evaluation(self._version, fired, self._defaults | outputs, results, run.effects, run.errors)
 
-    def _undecided(self, fired: tuple[str, ...], errors: list[RuleError]) -> Evaluation:
-        return Evaluation(self._version, fired, self._defaults.copy(), [], errors=errors)
+    def _undecided(self, errors: list[RuleError]) -> Evaluation:
+        """No decision: the rules that hold break the hit policy."""
+        return Evaluation(self._version, (), self._defaults.copy(), [], errors=errors)
 
     def _until_stop(self, hits: tuple[int, ...]) -> tuple[int, ...]:
         if self._bound.stops:

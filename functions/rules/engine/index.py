@@ -29,8 +29,10 @@ _FEW = 4
 """Boxes too few to be worth a branch."""
 _ANSWERS = 64
 """Hits for each of its boxes that a leaf of ready answers may hold."""
-_BITS = 4096
-"""Boxes in one leaf of bitsets; a larger leaf is several."""
+_LEAF_BYTES = 8_000_000
+"""What the bitsets of one leaf may take; a larger leaf is several."""
+_SMALL = 64
+"""Boxes too few to be worth dividing a leaf."""
 _BYTE = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
@@ -162,11 +164,20 @@ class Builder:
                 return self._branch(split, done)
         if len(slots) == 1 and (answers := self._answers(boxes, slots[0])) is not None:
             return answers
-        if len(boxes) > _BITS:
-            parts = [boxes[i : i + _BITS] for i in range(0, len(boxes), _BITS)]
-            plain = self.only_first and all(self.settled(box) for box in boxes)
-            return Several([self._bitsets(part, slots) for part in parts], plain)
-        return self._bitsets(boxes, slots)
+        leaves = self._leaves(boxes, slots)
+        plain = self.only_first and all(self.settled(box) for box in boxes)
+        return leaves[0] if len(leaves) == 1 else Several(leaves, plain)
+
+    def _leaves(self, boxes: Hits, slots: list[int]) -> list[Node]:
+        if len(boxes) <= _SMALL or self._bytes(boxes, slots) <= _LEAF_BYTES:
+            return [self._bitsets(boxes, slots)]
+        half = len(boxes) // 2
+        return self._leaves(boxes[:half], slots) + self._leaves(boxes[half:], slots)
+
+    def _bytes(self, boxes: Hits, slots: list[int]) -> int:
+        """About what the bitsets of these boxes take: one for each cell, one bit for each box."""
+        cuts = sum(len({value for box in boxes for value, _ in self._set(box, slot).cuts}) for slot in slots)
+        return 2 * cuts * (len(boxes) // 8 + 32)
 
     def _cut_short(self, boxes: Hits) -> Hits:
         if self.only_first:
@@ -237,7 +248,7 @@ class Builder:
         return cells.bounds, masks, absent
 
     def _answers(self, boxes: Hits, slot: int) -> Answers | None:
-        if len(boxes) > _BITS:
+        if self._bytes(boxes, [slot]) > _LEAF_BYTES:
             return None
         bounds, masks, absent = self._masks(boxes, slot)
         distinct = set(masks)

@@ -153,7 +153,8 @@ LOAN = """
 <itemComponent name="start"><typeRef>date</typeRef></itemComponent></itemDefinition>
 <itemDefinition name="tStatus"><typeRef>string</typeRef><allowedValues><text>"A","B"</text></allowedValues>
 </itemDefinition>
-<itemDefinition name="tNames" isCollection="true"><typeRef>string</typeRef></itemDefinition>
+<itemDefinition name="tNames" isCollection="true"><typeRef>string</typeRef>
+<typeConstraint><text>count(?) > 0</text></typeConstraint></itemDefinition>
 <inputData id="i1" name="loan"><variable name="loan" typeRef="tLoan"/></inputData>
 <inputData id="i2" name="status"><variable name="status" typeRef="tStatus"/></inputData>
 <inputData id="i3" name="names"><variable name="names" typeRef="tNames"/></inputData>
@@ -193,6 +194,8 @@ def test_inputs_conform_to_their_types_or_are_refused_by_name() -> None:
         model.evaluate("Label", {"loan": loan, "status": "C"})
     assert model.evaluate("Joined", {"names": "a"}).value == "a"
     assert model.evaluate("Joined", {"names": ["a", "b"]}).value == "a+b"
+    with pytest.raises(InvalidInput, match=r"'names' is \[\], which tNames does not allow"):
+        model.evaluate("Joined", {"names": []})
 
 
 ONE_LITERAL = "<literalExpression><text>1</text></literalExpression>"
@@ -400,9 +403,8 @@ def test_a_table_decides_as_its_rule_set(rule_set: RuleSet, facts: dict[str, Any
     evaluation = compile_rules(rule_set).evaluate(facts)
     result = DecisionModel(definitions_of(rule_set)).evaluate("The Table", facts)
     matched = [rule for _, rule in (result.trace[0].matched if evaluation.fired else ())]
-    if (rule_set.hit_policy is HitPolicy.UNIQUE and len(evaluation.fired) > 1) or (
-        rule_set.hit_policy is HitPolicy.ANY and evaluation.errors
-    ):
+    if evaluation.errors:
+        assert rule_set.hit_policy in (HitPolicy.UNIQUE, HitPolicy.ANY)
         assert result.value is None
     else:
         assert matched == list(evaluation.fired)

@@ -69,7 +69,7 @@ def test_unique_refuses_two_hits_by_name() -> None:
     found = decide(TIERS, {"amount": 500}, hit_policy=HitPolicy.UNIQUE)
     assert [error.code for error in found.errors] == ["not_unique"]
     assert "'small', 'medium'" in found.errors[0].message
-    assert found.outputs == {}
+    assert (found.fired, found.outputs) == ((), {})
     assert decide(TIERS, {"amount": 5}, hit_policy=HitPolicy.UNIQUE).outputs["tier"] == "small"
 
 

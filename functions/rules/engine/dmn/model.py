@@ -40,6 +40,9 @@ class ItemDefinition(Part, frozen=True, kw_only=True):
     name: str
     type_ref: str = ""
     allowed_values: Cell | None = None
+    """Tests that a value, or each element of a collection, passes."""
+    type_constraint: Cell | None = None
+    """Tests that the whole passes, also when it is a collection (DMN 1.4)."""
     is_collection: bool = False
     components: tuple[ItemDefinition, ...] = ()
 

@@ -104,9 +104,10 @@ def _item(element: Element) -> ItemDefinition:
         name=element.attributes.get("name", ""),
         type_ref=(_text(element, "typeRef") or "").rpartition(":")[2],
         allowed_values=_cell_of(element, "allowedValues"),
+        type_constraint=_cell_of(element, "typeConstraint"),
         is_collection=_flag(element, "isCollection"),
         components=tuple(_item(child) for child in element.named("itemComponent")),
-        **_part(element, {"typeRef", "allowedValues", "itemComponent"}),
+        **_part(element, {"typeRef", "allowedValues", "typeConstraint", "itemComponent"}),
     )
 
 

@@ -21,7 +21,7 @@ from rules.engine.dmn.feel.values import (
     parse_time,
     spelled,
 )
-from rules.engine.dmn.model import InvalidDmn, ItemDefinition
+from rules.engine.dmn.model import Cell, InvalidDmn, ItemDefinition
 from rules.engine.values import number_text_value
 
 KINDS = {
@@ -147,21 +147,19 @@ class Types:
         raise InvalidDmn(f"There is no type {name!r} in the model.")
 
     def _item(self, item: ItemDefinition, within: tuple[str, ...]) -> Type:
-        allowed = None
-        if item.allowed_values is not None and item.allowed_values.text:
-            allowed = parse_unary_tests(item.allowed_values.text, self._vocabulary)
+        allowed, constraint = self._tests(item.allowed_values), self._tests(item.type_constraint)
         if item.components:
             components = tuple((part.name, self._item(part, within)) for part in item.components)
-            single = Type(item.name, "context", None if item.is_collection else allowed, components)
+            single = Type(item.name, "context", allowed, components)
         else:
             base = self._base(item.type_ref, within)
-            if not item.is_collection:
-                return Type(item.name, base.kind, allowed or base.allowed, base.components, base.element)
-            single = base
-        if not item.is_collection:
-            return single
-        element = Type(single.name, single.kind, allowed or single.allowed, single.components, single.element)
-        return Type(item.name, "list", None, (), element)
+            single = Type(item.name, base.kind, allowed or base.allowed, base.components, base.element)
+        if item.is_collection:
+            return Type(item.name, "list", constraint, (), single)
+        return single if constraint is None else msgspec.structs.replace(single, allowed=constraint)
+
+    def _tests(self, cell: Cell | None) -> UnaryTests | None:
+        return parse_unary_tests(cell.text, self._vocabulary) if cell is not None and cell.text else None
 
     def _base(self, name: str, within: tuple[str, ...]) -> Type:
         if name in within:

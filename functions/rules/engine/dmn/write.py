@@ -87,6 +87,7 @@ class _Writer:
                 *item.carried,
                 *type_ref,
                 *self._cells("allowedValues", item.allowed_values),
+                *self._cells("typeConstraint", item.type_constraint),
                 *(self._item("itemComponent", component) for component in item.components),
             ],
         )
