@@ -1,11 +1,12 @@
-"""The federated query planner and executor: a supergraph, a document and a way to reach subgraphs in, a response out.
+"""The federated query planner and executor: a supergraph, a document and a way to reach subgraphs in, a
+response out.
 
-    supergraph = Supergraph.parse(sdl)
-    made = PlanCache().plan(supergraph, document, operation_name)   # raises RequestError
-    response = execute(made, variables, fetch, timeout=5.0)
+supergraph = Supergraph.parse(sdl) made = PlanCache().plan(supergraph, document, operation_name)   # raises
+RequestError response = execute(made, variables, fetch, timeout=5.0)
 
-`fetch(subgraph, request)` sends `{"query", "variables", "operationName"}` to a subgraph and returns its response.
-Nothing here knows HTTP, Lambda or tokens. Source: Apollo Federation 2 subgraph and join specifications.
+`fetch(subgraph, request)` sends `{"query", "variables", "operationName"}` to a subgraph and returns its
+response. Nothing here knows HTTP, Lambda or tokens. Source: Apollo Federation 2 subgraph and join
+specifications.
 """
 
 from gateway.planner.answers import FetchError

@@ -13,29 +13,34 @@ from typing import Any
 from graphql import GraphQLEnumType, GraphQLList, GraphQLNonNull, GraphQLOutputType
 
 Way = tuple[Any, ...] | None  # (way to the parent, key or index), from the inside out
-Report = Callable[[Way, str], None]
 Completer = Callable[[Any, Way, "Reports"], Any]
 INT_RANGE = range(-(2**31), 2**31)
 
 
 class Reports:
-    """Collects what completion finds: `missing` for null where a value must be, `invalid` for values that
-    do not fit their type.
+    """Collects what completion finds, with the way to it: null where the type forbids it (`missing`),
+    values that are none of their type (`invalid`), and values the API does not show (`hidden`). The latter
+    two become null.
     """
 
-    __slots__ = ("invalid_at", "missing_at")
+    __slots__ = ("hidden_at", "invalid_at", "missing_at")
 
     def __init__(self) -> None:
         self.missing_at: list[tuple[Way, str]] = []
         self.invalid_at: list[tuple[Way, str]] = []
+        self.hidden_at: list[tuple[Way, str]] = []
 
     def missing(self, way: Way, what: str) -> None:
         """A null that the type forbids."""
         self.missing_at.append((way, what))
 
     def invalid(self, way: Way, what: str) -> None:
-        """A value that its type does not have; it becomes null."""
+        """A value that its type does not have."""
         self.invalid_at.append((way, what))
+
+    def hidden(self, way: Way, what: str) -> None:
+        """A value that is `@inaccessible`."""
+        self.hidden_at.append((way, what))
 
 
 def exact_type(named: object) -> type | None:
@@ -46,20 +51,26 @@ def exact_type(named: object) -> type | None:
 _EXACT: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
 
 
-def leaf_completer(named: Any) -> Completer:
-    """The completer of a scalar or enum type. Custom scalars pass as they are."""
-    if isinstance(named, GraphQLEnumType):
-        values = frozenset(named.values)
-        name = named.name
+def leaf_completer(named: Any, hidden: frozenset[str]) -> Completer:
+    """The completer of a scalar or enum type. Custom scalars pass as they are; `hidden` are the values of
+    an enum that the API does not show.
+    """
+    if not isinstance(named, GraphQLEnumType):
+        return _SCALARS.get(named.name, _any)
+    values = frozenset(named.values)
+    name = named.name
 
-        def enum(value: Any, way: Way, reports: Reports) -> Any:
-            if isinstance(value, str) and value in values:
+    def enum(value: Any, way: Way, reports: Reports) -> Any:
+        if isinstance(value, str):
+            if value in values:
                 return value
-            reports.invalid(way, f"Not a value of enum {name}.")
-            return None
+            if value in hidden:
+                reports.hidden(way, f"A value of enum {name} that is inaccessible.")
+                return None
+        reports.invalid(way, f"Not a value of enum {name}.")
+        return None
 
-        return enum
-    return _SCALARS.get(named.name, _any)
+    return enum
 
 
 def list_completer(

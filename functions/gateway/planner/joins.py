@@ -88,6 +88,7 @@ class TypeTable:
     members: dict[str, set[str]] = field(default_factory=dict)
     all_interfaces: set[str] = field(default_factory=set)
     all_members: tuple[str, ...] = ()
+    values: frozenset[str] = frozenset()
     fields: dict[str, FieldTable] = field(default_factory=dict)
 
 
@@ -145,6 +146,8 @@ def _read_type(definition: TypeDefinitionNode, names: dict[str, str]) -> TypeTab
             table.interfaces.setdefault(said["graph"], set()).add(said["interface"])
         for node in definition.fields:
             table.fields[node.name.value] = _read_field(node, table, names)
+    elif isinstance(definition, EnumTypeDefinitionNode):
+        table.values = frozenset(value.name.value for value in definition.values)
     elif isinstance(definition, UnionTypeDefinitionNode):
         table.all_members = tuple(member.name.value for member in definition.types)
         for said in uses(definition, "join__unionMember"):
@@ -168,7 +171,7 @@ def _read_field(node: FieldDefinitionNode, table: TypeTable, names: dict[str, st
             continue  # inherited from an interface object: no subgraph has it on this type itself
         if said.get("contextArguments"):
             raise ValueError(
-                f"{table.name}.{read.name} takes arguments from a context (@fromContext), which is not supported. "
+                f"{table.name}.{read.name} takes an argument from a context (@fromContext): not supported. "
                 "Compose the supergraph without it."
             )
         there = said.get("type") or text

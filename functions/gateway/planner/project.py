@@ -44,9 +44,8 @@ def project(
     truth: Mapping[str, bool],
     variables: Mapping[str, Any],
 ) -> Response:
-    """The response: `data`, `errors` if there are any, and in `extensions.valueCompletion` the values a
-    subgraph sent that are none of the API's, which became null.
-    """
+    """The response: `data`, `errors` if there are any, and in `extensions.valueCompletion` the places where a
+    value that the API does not show became null."""
     projection = _projection(plan, truth)
     if projection.introspected:
         answered = introspect(plan, projection.introspected, variables)
@@ -54,17 +53,14 @@ def project(
     reports = Reports()
     projected = projection.object(data, None, reports, (plan.selection,), plan.selection.type)
     errors = [projection.error(fault) for fault in faults]
+    errors += [_error(what, way, "INVALID_VALUE") for way, what in reports.invalid_at]
     errors += _missing(reports, errors)
     response: Response = {"data": projected}
     if errors:
         response["errors"] = errors
-    if reports.invalid_at:
-        response["extensions"] = {
-            "valueCompletion": [
-                {"message": what, "path": list(_path(way)), "extensions": {"code": "INVALID_VALUE"}}
-                for way, what in reports.invalid_at
-            ]
-        }
+    if reports.hidden_at:
+        hidden = [_error(what, way, "INACCESSIBLE_VALUE") for way, what in reports.hidden_at]
+        response["extensions"] = {"valueCompletion": hidden}
     return response
 
 
@@ -148,7 +144,8 @@ class Projection:
         output: GraphQLOutputType = declared.fields[field.name].type
         named = get_named_type(output)
         if is_leaf_type(named):
-            inner = leaf_completer(named)
+            table = self.supergraph.types.get(named.name)
+            inner = leaf_completer(named, table.values if table else frozenset())
         else:
             below = tuple(each.selection for each in fields if each.selection is not None)
             inner = self.object_completer(named, below)
@@ -170,6 +167,7 @@ class Projection:
 
             return complete
         possible = frozenset(each.name for each in self.api.get_possible_types(named))
+        hidden = self.supergraph.possible(declared) - possible
         unknown = {None, *(name for name, table in self.supergraph.types.items() if table.interface_object)}
 
         def complete_abstract(value: Any, way: Way, reports: Reports) -> Any:
@@ -179,6 +177,9 @@ class Projection:
                     return self.object(value, way, reports, selections, typename)
                 if typename in unknown:
                     return self.object(value, way, reports, selections, None)
+                if typename in hidden:
+                    reports.hidden(way, f"An object of a type of {declared} that is inaccessible.")
+                    return None
             reports.invalid(way, f"Expected an object of a type of {declared}.")
             return None
 
@@ -244,19 +245,17 @@ def _missing(reports: Reports, errors: list[dict[str, Any]]) -> list[dict[str, A
     known = [_names(error.get("path", ())) for error in errors]
     added = []
     for way, field in reports.missing_at:
-        path = _path(way)
-        names = _names(path)
+        names = _names(_path(way))
         if any(names[: len(each)] == each or each[: len(names)] == names for each in known):
             continue
         known.append(names)
-        added.append(
-            {
-                "message": f"Cannot return null for non-nullable field {field}.",
-                "path": path,
-                "extensions": {"code": "NULL_IN_NON_NULLABLE_FIELD"},
-            }
-        )
+        message = f"Cannot return null for non-nullable field {field}."
+        added.append(_error(message, way, "NULL_IN_NON_NULLABLE_FIELD"))
     return added
+
+
+def _error(message: str, way: Way, code: str) -> dict[str, Any]:
+    return {"message": message, "path": _path(way), "extensions": {"code": code}}
 
 
 def _names(path: Any) -> Names:

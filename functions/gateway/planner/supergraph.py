@@ -38,8 +38,9 @@ class Supergraph:
 
     @classmethod
     def parse(cls, sdl: str) -> Supergraph:
-        """Read a supergraph document. Raises `GraphQLSyntaxError` when it is not GraphQL, `ValueError` when it uses
-        what this planner does not know."""
+        """Read a supergraph document. Raises `GraphQLSyntaxError` when it is not GraphQL, `ValueError`
+        when it uses what this planner does not know.
+        """
         return cls(sdl, parse(sdl, no_location=True))
 
     @cached_property

@@ -92,28 +92,48 @@ def test_values_of_their_type_pass(field, sent, got):
         ("id", 1.5),
         ("id", True),
         ("truth", 1),
-        ("mode", "SHUT"),
+        ("mode", "AJAR"),
         ("mode", 1),
         ("texts", "a"),
         ("thing { id }", "x"),
         ("thing { id }", [{"id": 1}]),
-        ("node { id }", {"__typename": "Secret", "id": "1"}),
         ("node { id }", {"__typename": "Nothing", "id": "1"}),
     ],
 )
-def test_values_of_another_type_become_null_and_are_reported_as_such(field, sent):
+def test_values_of_another_type_become_null_with_an_error(field, sent):
+    name = field.split()[0]
+    response = answer(f"{{ {field} }}", **{name: sent})
+    assert response["data"] == {name: None}
+    (error,) = response["errors"]
+    assert error["path"] == [name]
+    assert error["extensions"]["code"] == "INVALID_VALUE"
+
+
+@pytest.mark.parametrize(
+    ("field", "sent"), [("mode", "SHUT"), ("node { id }", {"__typename": "Secret", "id": "1"})]
+)
+def test_values_the_api_does_not_show_become_null_without_an_error(field, sent):
     name = field.split()[0]
     response = answer(f"{{ {field} }}", **{name: sent})
     assert response["data"] == {name: None}
     assert "errors" not in response
     (completion,) = response["extensions"]["valueCompletion"]
     assert completion["path"] == [name]
+    assert completion["extensions"]["code"] == "INACCESSIBLE_VALUE"
 
 
-def test_a_value_of_another_type_where_null_is_not_allowed_is_an_error():
+def test_a_value_the_api_does_not_show_is_an_error_where_null_is_not_allowed():
     response = answer("{ strict }", strict="SHUT")
     assert response["data"] is None
-    assert response["errors"][0]["path"] == ["strict"]
+    (error,) = response["errors"]
+    assert error["path"] == ["strict"]
+    assert error["extensions"]["code"] == "NULL_IN_NON_NULLABLE_FIELD"
+
+
+def test_a_value_of_another_type_has_one_error_where_null_is_not_allowed():
+    response = answer("{ strict }", strict="AJAR")
+    assert response["data"] is None
+    assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_VALUE"]
 
 
 def test_null_in_a_list_of_non_null_items_nulls_the_list():

@@ -1,8 +1,8 @@
 """The supergraph's tables and the API schema."""
 
+import pytest
 from graphql import print_schema
 
-import pytest
 from gateway.planner.supergraph import Supergraph
 from tests.unit.planner.supergraphs import supergraph
 
@@ -106,5 +106,5 @@ def test_contexts_are_refused_rather_than_ignored():
     sdl = SDL.replace(
         "vault: Vault\n}", 'vault(x: Int): Vault @join__field(graph: A, contextArguments: [{name: "x"}])\n}'
     )
-    with pytest.raises(ValueError, match=r"Item\.vault takes arguments from a context"):
+    with pytest.raises(ValueError, match=r"Item\.vault takes an argument from a context"):
         Supergraph.parse(sdl)
