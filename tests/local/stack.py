@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
 
+from local import aws
 from local.ports import free_port
 
 T = TypeVar("T")
@@ -52,6 +54,17 @@ class Stack:
             text=True,
             check=False,
         )
+
+    def aws(self, service: Any) -> Any:
+        """A client of the emulator."""
+        parts = urlsplit(self.api)
+        return aws.client(service, url=f"{parts.scheme}://{parts.netloc}")
+
+    def invoke(self, function: str, event: Any, **options: str) -> Any:
+        """Call a function by its name; its answer, or its error."""
+        payload = json.dumps(event).encode()
+        answer = self.aws("lambda").invoke(FunctionName=function, Payload=payload, **options)
+        return json.loads(answer["Payload"].read() or b"null")
 
     def register(self) -> Tenant:
         """A new tenant with its owner signed in."""
