@@ -36,7 +36,7 @@ from common.work import Work
 
 CODE_LIFETIME = timedelta(seconds=60)
 HTML = "text/html; charset=utf-8"
-_CHALLENGE = re.compile(r"^[A-Za-z0-9_-]{43}$")  # RFC 7636, 4.2: a SHA-256 in base64url
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7636, 4.2: a SHA-256 in base64url
 _COOKIE_LIFETIME = 3600
 """Seconds in which a form must be sent."""
 
@@ -173,7 +173,7 @@ def _check(asked: AuthorizationRequest) -> None:
         raise _Returned("unsupported_response_type", "response_type is code.")
     if asked.response_mode not in ("", "query"):
         raise _Returned("invalid_request", "response_mode is query.")
-    if asked.code_challenge_method != "S256" or not _CHALLENGE.match(asked.code_challenge):
+    if asked.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(asked.code_challenge):
         raise _Returned("invalid_request", "Send code_challenge with code_challenge_method=S256 (RFC 7636).")
     if "none" in asked.prompt.split():
         raise _Returned("login_required", "There is no session to go on with; the user has to sign in.")

@@ -13,14 +13,14 @@ from auth.errors import Exceeds, UnknownPermission
 from common.principal import Principal, covers, missing
 
 SEGMENTS = 3
-_PATTERN = re.compile(r"^(\*|[a-z]+(\.\*|(\.([a-z_]+|\*)){2})|\*(\.([a-z_]+|\*)){2})$")
+_PATTERN = re.compile(r"\*|[a-z]+(\.\*|(\.([a-z_]+|\*)){2})|\*(\.([a-z_]+|\*)){2}")
 OPENID_SCOPES = ("openid", "profile", "email")
 """Scopes that grant claims about the user, no permissions."""
 
 
 def well_formed(pattern: str) -> bool:
     """Whether it is a permission or a pattern of permissions."""
-    return _PATTERN.match(pattern) is not None
+    return _PATTERN.fullmatch(pattern) is not None
 
 
 def meet(left: Iterable[str], right: Iterable[str]) -> list[str]:

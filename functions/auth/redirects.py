@@ -7,22 +7,22 @@ from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
-_PLAIN = re.compile(r"^[\x21-\x7e]+$")
-_PRIVATE_SCHEME = re.compile(r"^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$")
-_HOST = re.compile(r"^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?$")
+_PLAIN = re.compile(r"[\x21-\x7e]+")
+_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 
 
 def fault(uri: str) -> str | None:
     """Why a URI cannot be registered, or None: https, an application's private scheme, or loopback http."""
-    if not _PLAIN.match(uri) or len(uri) > 500 or any(c in uri for c in "\\\"'<>;,{}|^`"):
+    if not _PLAIN.fullmatch(uri) or len(uri) > 500 or any(c in uri for c in "\\\"'<>;,{}|^`"):
         return "it holds characters that a redirect URI has none of"
     parts = urlsplit(uri)
     if parts.fragment or uri.endswith("#"):
         return "it has a fragment"
     if parts.scheme not in ("http", "https"):
         # RFC 8252, 7.1: a scheme of the application's own is a domain name in reverse, so it has a dot.
-        return None if _PRIVATE_SCHEME.match(parts.scheme) else "its scheme is neither https nor private"
-    if "@" in parts.netloc or not _HOST.match(parts.netloc.lower()):
+        return None if _PRIVATE_SCHEME.fullmatch(parts.scheme) else "its scheme is neither https nor private"
+    if "@" in parts.netloc or not _HOST.fullmatch(parts.netloc.lower()):
         return "its host is none"
     if parts.scheme == "http" and _host(parts.netloc) not in LOOPBACK:
         return "http is for loopback addresses only"

@@ -15,7 +15,7 @@ Link = Annotated[
     str,
     Meta(
         max_length=500,
-        pattern=r"^https://[^\s{}]+\{token\}[^\s{}]*$",
+        pattern=r"^https://[^\s{}]+\{token\}[^\s{}]*$(?!\n)",
         description="An https page of yours; {token} in it is replaced.",
     ),
 ]

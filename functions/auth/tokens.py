@@ -27,7 +27,7 @@ CLIENT_LIFETIME = 900
 """Seconds that a service account's token is good for."""
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, 5.1
 
-_VERIFIER = re.compile(r"^[A-Za-z0-9._~-]{43,128}$")  # RFC 7636, 4.1
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636, 4.1
 
 
 class TokenRequest(ClientForm, frozen=True, kw_only=True):
@@ -180,6 +180,6 @@ def _by_credentials(asked: TokenRequest, client: Client, request: Request, work:
 
 def _proves(verifier: str, challenge: str) -> bool:
     """Whether the verifier is the one behind an S256 challenge (RFC 7636, 4.6)."""
-    if not _VERIFIER.match(verifier):
+    if not _VERIFIER.fullmatch(verifier):
         return False
     return hmac.compare_digest(encode(sha256(verifier.encode()).digest()).encode(), challenge.encode())

@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
-from authlib.jose import JsonWebKey, JsonWebToken
+from cryptography.hazmat.primitives.serialization import load_der_private_key
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
@@ -31,13 +31,7 @@ def by_joserfc(token: str, published: dict[str, Any]) -> dict[str, Any]:
     return dict(joserfc_jwt.decode(token, key_set, algorithms=["ES256", "RS256"]).claims)
 
 
-def by_authlib(token: str, published: dict[str, Any]) -> dict[str, Any]:
-    key_set = JsonWebKey.import_key_set(published)
-    claims = JsonWebToken(["ES256", "RS256"]).decode(token, key_set)
-    return dict(claims)
-
-
-VERIFIERS = [by_pyjwt, by_joserfc, by_authlib]
+VERIFIERS = [by_pyjwt, by_joserfc]
 
 
 def kid(token: str) -> str:
@@ -48,7 +42,6 @@ def rotate(owner: Caller, **query: Any) -> list[dict[str, Any]]:
     return list(owner.call(keys.rotate, query=query).ok()["keys"])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("verify", VERIFIERS)
 def test_others_verify_our_tokens_from_the_published_keys_alone(
     fresh_platform: Platform, verify: Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -67,7 +60,7 @@ def test_others_verify_our_tokens_from_the_published_keys_alone(
     for token in (owner.token, rs256, fresh):
         assert verify(token, after)["tid"] == owner.tenant
     forged = fresh[:-4] + ("AAAA" if not fresh.endswith("AAAA") else "BBBB")
-    with pytest.raises(Exception, match="(?i)signature"):
+    with pytest.raises(Exception, match=r"(?i)signature"):
         verify(forged, after)
 
 
@@ -144,7 +137,5 @@ def test_so_many_keys_and_no_more_are_published(fresh_platform: Platform) -> Non
 def test_private_keys_are_stored_encrypted(platform: Platform) -> None:
     platform.register()
     for row in platform.rows("select private_key from auth.signing_keys"):
-        with pytest.raises(ValueError, match="."):
-            from cryptography.hazmat.primitives.serialization import load_der_private_key
-
+        with pytest.raises(ValueError, match=r"(?i)could not deserialize|unsupported|asn"):
             load_der_private_key(bytes(row.private_key)[12:], None)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 import boto3
 import pytest
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 
 from auth import email_verifications, mail, me, password_resets, tenants, users
@@ -48,7 +47,7 @@ def deliver(platform: Platform) -> int:
 
 def sent() -> list[tuple[str, str, str]]:
     """Who was sent what: address, subject, body."""
-    messages = ses_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].sent_messages
+    messages = ses_backends["123456789012"]["eu-central-1"].sent_messages
     return [(m.destinations["ToAddresses"][0], m.subject, m.body) for m in messages]
 
 

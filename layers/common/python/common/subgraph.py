@@ -9,7 +9,7 @@ them; who may see what stands there too::
       customer(id: ID!): Customer @requiresScopes(scopes: [["masterdata.customer.read"]])
       customers(first: Int = 50, after: String): CustomerConnection!
     }
-    type Mutation { createCustomer(input: NewCustomer!): Customer! }
+    type Mutation { createCustomer(input: NewCustomer!): Customer }  # nullable: each is undone by itself
     type Customer @key(fields: "id") @requiresScopes(scopes: [["masterdata.customer.read"]]) {
       id: ID!  name: String!  status: Status!  createdAt: DateTime!  orders: [Order!]!
     }
@@ -409,7 +409,8 @@ def _text(number: int | None) -> str | None:
 
 def _converted(value: Any, kind: Any) -> Any:
     try:
-        return msgspec.convert(value, kind, strict=False)
+        # As JSON would bring it: a scalar may have made it a decimal or a moment already.
+        return msgspec.convert(msgspec.to_builtins(value), kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadRequest(str(error).replace("`", "'") + ".") from error
 
