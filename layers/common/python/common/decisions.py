@@ -10,7 +10,7 @@ import msgspec
 from common.events import event
 
 
-@event("rules.evaluation.requested")
+@event("rules.evaluation.requested", versioned=False)
 class EvaluationRequested(msgspec.Struct, frozen=True, kw_only=True):
     """A decision is wanted of a rule set over some facts; the answer comes as ``rules.evaluation.completed``."""
 
@@ -25,7 +25,7 @@ class EvaluationRequested(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the answer is for, in the asker's words; handed back as it came."""
 
 
-@event("rules.evaluation.completed")
+@event("rules.evaluation.completed", versioned=False)
 class EvaluationCompleted(msgspec.Struct, frozen=True, kw_only=True):
     """A rule set has answered, or could not: then ``error`` says why."""
 

@@ -26,6 +26,8 @@ class EventType:
     key: str
     partitions: int
     retention_days: int
+    versioned: bool
+    """Whether the event carries its stream's version; otherwise the event store counts."""
 
     @property
     def service(self) -> str:
@@ -39,28 +41,33 @@ class EventType:
         """The stream of one event, ``customer:<id>``: its order is kept, from the event store to Kafka."""
         return f"{self.entity}:{getattr(data, self.key)}"
 
-    @property
-    def versioned(self) -> bool:
-        """Whether the event carries its stream's version; otherwise the event store counts."""
-        return "version" in self.struct.__struct_fields__
-
 
 declared: dict[str, EventType] = {}
 _by_struct: dict[type[Any], EventType] = {}
 
 
 def event(
-    topic: str, *, entity: str = "", key: str = "id", partitions: int = 3, retention_days: int = 30
+    topic: str,
+    *,
+    entity: str = "",
+    key: str = "id",
+    partitions: int = 3,
+    retention_days: int = 30,
+    versioned: bool | None = None,
 ) -> Callable[[E], E]:
     """Declare a struct as an event published on ``topic`` (``service.entity.happened``).
 
-    ``entity`` and the field ``key`` name its stream; the topic's second segment is the default entity.
+    ``entity`` and the field ``key`` name its stream; the topic's second segment is the default entity. A
+    field ``version`` is the stream's version, unless ``versioned`` says that it is something else's.
     """
     if len(topic.split(".")) != 3:
         raise ValueError(f"{topic!r} is no topic; say service.entity.happened")
 
     def declare(struct: E) -> E:
-        made = EventType(topic, struct, entity or topic.split(".")[1], key, partitions, retention_days)
+        counts = "version" in struct.__struct_fields__ if versioned is None else versioned
+        made = EventType(
+            topic, struct, entity or topic.split(".")[1], key, partitions, retention_days, counts
+        )
         declared[topic] = made
         _by_struct[struct] = made
         return struct
