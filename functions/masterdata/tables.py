@@ -59,6 +59,7 @@ def record(name: str, *columns: Any) -> Table:
         Index(None, "tenant_id", "name", "id"),
         Index(None, "tenant_id", "updated_at", "id"),
         Index(None, "tenant_id", "created_at", "id"),
+        Index(None, "tenant_id", "created_by", "id"),
         Index(
             None,
             "tenant_id",

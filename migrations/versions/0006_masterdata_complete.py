@@ -40,10 +40,11 @@ def upgrade() -> None:
     _create_functions()
 
 
-def _created_index(table: str) -> None:
-    op.create_index(
-        op.f(f"{table}_tenant_id_created_at_id_idx"), table, ["tenant_id", "created_at", "id"], schema=SCHEMA
-    )
+def _created_indexes(table: str) -> None:
+    for column in ("created_at", "created_by"):
+        op.create_index(
+            op.f(f"{table}_tenant_id_{column}_id_idx"), table, ["tenant_id", column, "id"], schema=SCHEMA
+        )
 
 
 def _search_index(table: str) -> None:
@@ -75,7 +76,7 @@ def _complete_customers() -> None:
         set search = ' ' || trim(lower(regexp_replace(code || ' ' || name, '[^[:alnum:]]+', ' ', 'g'))) || ' '
     """)
     _merged_into("customers")
-    _created_index("customers")
+    _created_indexes("customers")
     _search_index("customers")
 
 
@@ -117,7 +118,7 @@ def _create_records(name: str, *own: Any) -> None:
         op.create_index(
             op.f(f"{name}_tenant_id_{column}_id_idx"), name, ["tenant_id", column, "id"], schema=SCHEMA
         )
-    _created_index(name)
+    _created_indexes(name)
     _search_index(name)
     tenant_table(SCHEMA, name)
 
@@ -382,7 +383,9 @@ def downgrade() -> None:
     op.execute("drop function masterdata.keep_match_keys()")
     op.drop_table("match_keys", schema=SCHEMA)
     op.drop_index(op.f("customers_tenant_id_search_idx"), table_name="customers", schema=SCHEMA)
-    op.drop_index(op.f("customers_tenant_id_created_at_id_idx"), table_name="customers", schema=SCHEMA)
+    for column in ("created_at", "created_by"):
+        index = op.f(f"customers_tenant_id_{column}_id_idx")
+        op.drop_index(index, table_name="customers", schema=SCHEMA)
     op.drop_constraint(op.f("customers_tenant_id_merged_into_fkey"), "customers", schema=SCHEMA)
     for column in ("iban", "merged_into", "match_keys", "search"):
         op.drop_column("customers", column, schema=SCHEMA)
