@@ -23,7 +23,7 @@ from common.work import Work
 from gateway.ledger import transaction
 from gateway.operators import require_operator
 from gateway.options import options
-from gateway.planner.errors import RequestError
+from gateway.planner import RequestError
 from gateway.planner.limits import check_size, parse_within
 from gateway.tables import documents
 

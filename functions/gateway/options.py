@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from common.settings import settings
-from gateway.planner.limits import Limits
+from gateway.planner import Limits
 
 
 @dataclass(frozen=True)

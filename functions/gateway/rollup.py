@@ -18,7 +18,7 @@ from prometheus_client.samples import Sample
 
 from common.exposition import require_scrape_token
 from common.health import Health, Status
-from common.operation import PUBLIC, SERVICES, Uses, operation
+from common.operation import PLATFORM, PUBLIC, SERVICES, Uses, operation
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
@@ -73,15 +73,22 @@ def live(request: Request, work: Work) -> Response[PlatformHealth]:
     return _asked("live", request, work)
 
 
-@operation("GET /metrics", permission=PUBLIC, uses={Uses.INVOKE}, produces="text/plain", timeout=29)
+@operation(
+    "GET /metrics",
+    permission=PUBLIC,
+    uses={Uses.INVOKE},
+    database=False,
+    produces="text/plain",
+    timeout=29,
+)
 def metrics(request: Request) -> Response[str]:
-    """Every own service's metrics in one page, each sample with the label `service`.
+    """Every own service's metrics and the platform's in one page, each sample with the label `service`.
 
     `service_up` says of whom they could be had. Services of others are scraped by themselves, see
     `/services/targets`.
     """
     require_scrape_token(request)
-    pages = dict(_side_by_side(lambda name: (name, _metrics_of(name, request)), SERVICES))
+    pages = dict(_side_by_side(lambda name: (name, _metrics_of(name, request)), (*SERVICES, PLATFORM)))
     encode, media_type = choose_encoder(request.headers.get("accept", ""))
     body: bytes = encode(_Collected(merged(pages)))
     return Response(body.decode(), media_type=media_type, headers={"Cache-Control": "no-store"})

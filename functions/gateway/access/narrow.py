@@ -28,7 +28,7 @@ from graphql import (
 
 from common.principal import Principal
 from gateway.access.rules import Requirement, Rules
-from gateway.planner.plan import QueryPlan
+from gateway.planner import QueryPlan
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from weakref import WeakKeyDictionary
 from graphql import InterfaceTypeDefinitionNode, ObjectTypeDefinitionNode, TypeDefinitionNode
 
 from common.principal import Principal
+from gateway.planner import QueryPlan, Supergraph
 from gateway.planner.joins import arguments_of
-from gateway.planner.plan import QueryPlan
-from gateway.planner.supergraph import Supergraph
 
 Names = tuple[tuple[str, ...], ...]
 """Alternatives: the names of one of them must hold, all together."""

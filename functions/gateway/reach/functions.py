@@ -20,6 +20,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.session import Session
 
+from common.operation import PLATFORM
 from common.settings import settings
 from gateway.reach.errors import MALFORMED, TIMEOUT, Unreached
 
@@ -28,7 +29,10 @@ PROXY_EVENT: dict[str, Any] = {"pathParameters": None, "isBase64Encoded": False}
 
 
 def function_name(operation: str) -> str:
-    """The Lambda of an operation, ``auth.graph.query``."""
+    """The Lambda of an operation, ``auth.graph.query``; those of the platform itself go by the last word."""
+    service, _, rest = operation.partition(".")
+    if service == PLATFORM:
+        operation = rest.rsplit(".", 1)[-1]
     return f"groundwork-{settings().stage}-{operation.replace('.', '-')}"
 
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.planner.answers import FetchError
-from gateway.planner.joins import Subgraph
+from gateway.planner import FetchError, Subgraph
 from gateway.protocol.caching import NOT_KEPT, CacheHint
 from gateway.protocol.media import GRAPHQL, JSON
 from gateway.reach import functions, web

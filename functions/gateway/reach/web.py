@@ -46,7 +46,7 @@ def call(
             preload_content=False,
         )
         content = _read(response)
-    except (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.ConnectTimeoutError) as error:
+    except urllib3.exceptions.ReadTimeoutError as error:
         raise Unreached(f"did not answer within {seconds:g} s.", TIMEOUT) from error
     except urllib3.exceptions.HTTPError as error:
         raise Unreached("could not be reached.", reason=type(error).__name__) from error

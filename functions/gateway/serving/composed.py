@@ -12,9 +12,7 @@ from common.principal import Principal
 from gateway.access.narrow import Narrowed, narrow
 from gateway.access.rules import Coordinate, Rules
 from gateway.errors import Uncomposed
-from gateway.planner.limits import Limits
-from gateway.planner.plan import PlanCache, QueryPlan
-from gateway.planner.supergraph import Supergraph
+from gateway.planner import Limits, PlanCache, QueryPlan, Supergraph
 
 FILE = Path(__file__).parents[1] / "supergraph.graphql"
 KEPT = 500

@@ -12,9 +12,7 @@ from common.principal import Principal
 from gateway.access.restore import restore
 from gateway.errors import MethodNotAllowed
 from gateway.options import Options
-from gateway.planner.errors import RequestError
-from gateway.planner.execute import execute
-from gateway.planner.plan import QueryPlan
+from gateway.planner import QueryPlan, RequestError, execute
 from gateway.protocol.caching import NOT_KEPT, CacheHint, together
 from gateway.protocol.requests import Asked
 from gateway.reach.subgraphs import FUNCTION, Caller, Endpoint, Fetcher

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import graphql_sync
 
 from common.federation import build
-from gateway.planner.joins import Subgraph
+from gateway.planner import Subgraph
 from gateway.serving.composed import Graph
 
 FOLDER = Path(__file__).parent / "subgraphs"
@@ -28,19 +28,19 @@ def graph() -> Graph:
     return Graph(SUPERGRAPH.read_text())
 
 
-PEOPLE = {
+PEOPLE: dict[str, dict[str, Any]] = {
     "1": {"id": "1", "name": "Ada", "email": "ada@x.test", "salary": 10, "grade": 7, "file": "f1"},
     "2": {"id": "2", "name": "Bob", "email": "bob@x.test", "salary": 20, "grade": 8, "file": None},
 }
 FILES = {"f1": {"__typename": "File", "name": "Ada's file", "pages": 3}}
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     "t1": {"id": "t1", "title": "Sign", "assignee": {"id": "1"}},
     "t2": {"id": "t2", "title": "Pay", "assignee": {"id": "2"}},
 }
 
 
 class World:
-    """The three subgraphs, answering from memory without asking who calls; ``sent`` is what they were sent."""
+    """The three subgraphs, answering from memory without asking who calls; ``sent``: what they got."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []

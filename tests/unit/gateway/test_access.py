@@ -9,8 +9,7 @@ import pytest
 
 from common.principal import ANONYMOUS, Principal
 from gateway.access.restore import restore
-from gateway.planner.execute import execute
-from gateway.planner.limits import Limits
+from gateway.planner import Limits, execute
 from tests.unit.gateway.people import World, graph
 
 LIMITS = Limits()
@@ -156,4 +155,4 @@ def test_the_errors_of_subgraphs_are_told_beside() -> None:
     response = execute(planned.plan, {}, lambda *_: answer)
     assert planned.narrowed is not None
     restored = restore(response, planned.narrowed, graph().supergraph.api, caller())
-    assert [error["extensions"]["code"] for error in restored["errors"]][0] == "X"
+    assert restored["errors"][0]["extensions"]["code"] == "X"

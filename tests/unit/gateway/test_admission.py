@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from gateway.options import Options
 TENANT, USER = UUID(int=1), UUID(int=2)
 
 
-def buckets(principal: Principal, address: str = "192.0.2.1", **changes: int) -> dict[str, str]:
+def buckets(principal: Principal, address: str = "192.0.2.1", **changes: Any) -> dict[str, str]:
     return {each["scope"]: each["key"] for each in quotas(principal, address, Options(**changes))}
 
 

@@ -57,7 +57,7 @@ seconds_sum 0.7
 
 def test_the_services_pages_become_one_with_each_family_once() -> None:
     pages = {"auth": PAGE, "rules": PAGE, "workflow": None}
-    text = generate_latest(rollup._Collected(rollup.merged(pages))).decode()  # type: ignore[arg-type]
+    text = generate_latest(rollup._Collected(rollup.merged(pages))).decode()
     assert text.count("# TYPE requests_total counter") == 1
     for service in ("auth", "rules"):
         assert f'requests_total{{operation="a",service="{service}",status="200"}} 3.0' in text
