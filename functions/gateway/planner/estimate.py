@@ -116,6 +116,10 @@ class Estimator:
         missed = 0
         for field in selection.fields:
             if field.name == TYPENAME:
+                # interface objects among the possible types have to be told apart
+                for member in sorted(runtime - {value.type}):
+                    if self.supergraph.is_opaque(member, value.graph):
+                        shares.owned.setdefault(member, []).append(field)
                 continue
             if value.type in runtime:
                 members = [value.type] if value.type in field.types else []

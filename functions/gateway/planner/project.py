@@ -45,7 +45,8 @@ def project(
     variables: Mapping[str, Any],
 ) -> Response:
     """The response: `data`, `errors` if there are any, and in `extensions.valueCompletion` the places where a
-    value that the API does not show became null."""
+    value that the API does not show became null.
+    """
     projection = _projection(plan, truth)
     if projection.introspected:
         answered = introspect(plan, projection.introspected, variables)
@@ -121,13 +122,14 @@ class Projection:
         return done
 
     def entries_of(self, selections: tuple[Selection, ...], typename: str | None) -> tuple[Entry, ...]:
-        """The entries of objects of a type; without a type, those that every possible type has."""
+        """The entries of objects of a type. Of objects that nothing has told more of than an interface
+        object's name, or not even that, the entries that every possible type has.
+        """
         grouped: dict[str, list[Field]] = {}
         for selection in selections:
-            everything = self.supergraph.possible(selection.type)
+            everything = self.supergraph.possible(typename or selection.type)
             for field in selection.fields:
-                applies = typename in field.types if typename is not None else field.types >= everything
-                if applies and self.wanted(field):
+                if field.types >= everything and self.wanted(field):
                     grouped.setdefault(field.key, []).append(field)
         owner = typename or selections[0].type
         return tuple(self.entry(key, fields, owner, typename) for key, fields in grouped.items())
@@ -137,7 +139,8 @@ class Projection:
         field = fields[0]
         name = f"{owner}.{field.name}"
         if field.name == TYPENAME:
-            return Entry(key, TYPENAME, True, None, _typename(typename), name)
+            known = None if typename is None or self.supergraph.is_abstract(typename) else typename
+            return Entry(key, TYPENAME, True, None, _typename(known), name)
         if field.introspects:
             return Entry(key, INTROSPECTED + key, False, dict, _as_is, name)
         declared: Any = self.api.type_map[owner]
@@ -176,7 +179,7 @@ class Projection:
                 if typename in possible:
                     return self.object(value, way, reports, selections, typename)
                 if typename in unknown:
-                    return self.object(value, way, reports, selections, None)
+                    return self.object(value, way, reports, selections, typename)
                 if typename in hidden:
                     reports.hidden(way, f"An object of a type of {declared} that is inaccessible.")
                     return None

@@ -38,9 +38,12 @@ class Sender(NamedTuple):
         something that must be sent was not fetched.
         """
         sent = _pick(source, self.fields)
-        if sent is MISSING or all(sent[key] is None for key in self.keys):
+        if sent is MISSING:
             return None
-        return {"__typename": self.typename, **sent}
+        for key in self.keys:
+            if sent[key] is not None:
+                return {"__typename": self.typename, **sent}
+        return None
 
 
 Senders = Callable[[Object], Sender | None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cached_property
 
 from graphql import DocumentNode, GraphQLSchema, OperationType, SchemaDefinitionNode, parse
@@ -63,6 +64,12 @@ class Supergraph:
             for said in field.graphs.values()
             if said.label
         )
+
+    def labels_for(self, share: float) -> frozenset[str]:
+        """The labels that are active for a request that drew `share` (0 <= share < 100): `percent(n)` is
+        for n of 100. One draw for all labels, so there are few different plans.
+        """
+        return frozenset(label for label in self.labels if share < _percent(label))
 
     def topology(self, labels: frozenset[str] = frozenset()) -> Topology:
         """The supergraph as it is with these override labels active."""
@@ -134,6 +141,11 @@ class Supergraph:
         if known is None:
             known = self._fieldsets[key] = Normaliser(self).fieldset(type_name, text)
         return known
+
+
+def _percent(label: str) -> float:
+    found = re.fullmatch(r"percent\((\d+(?:\.\d+)?)\)", label)
+    return float(found[1]) if found else 0.0
 
 
 def _root_types(document: DocumentNode) -> dict[str, str]:

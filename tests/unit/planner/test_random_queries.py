@@ -9,6 +9,7 @@ from gateway.planner.execute import execute
 from gateway.planner.plan import plan
 from tests.unit.planner.simulator.queries import QueryMaker
 from tests.unit.planner.simulator.subgraph import whole_world
+from tests.unit.planner.simulator.world import World
 from tests.unit.planner.supergraphs import NAMES, federation, supergraph
 
 SEEDS = range(12)
@@ -20,7 +21,7 @@ def test_a_federated_answer_equals_the_answer_of_one_service(name):
     for seed in SEEDS:
         query = QueryMaker(graph.api, Random(seed)).query()
         assert not validate(graph.api, parse(query))
-        subgraphs = federation(name)
+        subgraphs = federation(name, World(graph, list_length=seed % 4, seed=seed))
         expected = whole_world(subgraphs.world, query)
         answer = execute(plan(graph, query), None, subgraphs.fetch)
         assert answer == expected, query
@@ -37,7 +38,7 @@ def test_skip_and_include_are_decided_when_the_plan_runs(name):
         made = plan(graph, query)
         for values in ({"x": True, "y": False}, {"x": False, "y": True}):
             given = {key: value for key, value in values.items() if key not in unused}
-            subgraphs = federation(name)
+            subgraphs = federation(name, World(graph, seed=seed))
             expected = whole_world(subgraphs.world, query, given)
             assert execute(made, given, subgraphs.fetch) == expected, query
 

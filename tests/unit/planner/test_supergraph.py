@@ -92,6 +92,8 @@ def test_interface_objects_are_opaque_where_they_are_objects():
 def test_labels_of_progressive_overrides_are_listed():
     assert supergraph("moved").labels == {"percent(25)"}
     assert supergraph("shop").labels == frozenset()
+    assert supergraph("moved").labels_for(24.9) == {"percent(25)"}
+    assert supergraph("moved").labels_for(25.0) == frozenset()
 
 
 def test_field_sets_carry_typenames_for_abstract_values():

@@ -51,8 +51,9 @@ class Thing:
 
 
 class World:
-    def __init__(self, supergraph: Supergraph, list_length: int = 2, depth: int = 4) -> None:
+    def __init__(self, supergraph: Supergraph, list_length: int = 2, depth: int = 4, seed: int = 0) -> None:
         self.supergraph = supergraph
+        self.seed = seed
         self.things: list[Thing] = []
         self.list_length = list_length
         self.depth = depth
@@ -70,7 +71,7 @@ class World:
 
     def imagine(self, owner: Thing, key: str, type_text: str) -> Any:
         """A value nobody stated, the same each time."""
-        seed = zlib.crc32(f"{owner.type}.{owner.number}.{key}".encode())
+        seed = zlib.crc32(f"{self.seed}.{owner.type}.{owner.number}.{key}".encode())
         nullable = not type_text.endswith("!")
         bare = type_text.removesuffix("!")
         if bare.startswith("["):
