@@ -117,7 +117,7 @@ class Batch:
         if before is None:
             wanted = {name: getattr(patch, name) for name in patch.__struct_fields__}
             given = {n: patching.merge({}, v) for n, v in wanted.items() if v is not UNSET and v is not None}
-            for one in msgspec.structs.fields(entity.new):
+            for one in patching.fields_of(entity.new):
                 if one.required and one.name not in given:
                     raise Invalid.at(f"/{one.name}", f"A new {entity.one} needs it.")
             return entity.rules.check(entity.new(**given))

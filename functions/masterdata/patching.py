@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,11 +14,17 @@ from common.errors import Invalid
 N = TypeVar("N", bound=msgspec.Struct)
 
 
+@cache
+def fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """A struct's fields; finding them out costs more than all else that is done with a record."""
+    return msgspec.structs.fields(struct)
+
+
 def patch_of(new: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """The struct of patches to ``new``: each field may be absent, and null where it has a default."""
     hints = typing.get_type_hints(new, include_extras=True)
     fields = []
-    for field in msgspec.structs.fields(new):
+    for field in fields_of(new):
         kind = hints[field.name]
         allowed = kind | UnsetType if field.required else kind | None | UnsetType
         fields.append((field.name, allowed, UNSET))
@@ -38,7 +45,7 @@ def patch_of(new: type[msgspec.Struct]) -> type[msgspec.Struct]:
 def apply(patch: msgspec.Struct, record: N) -> N:
     """The record that the patch makes of ``record``."""
     changes: dict[str, Any] = {}
-    for field in msgspec.structs.fields(type(record)):
+    for field in fields_of(type(record)):
         wanted = getattr(patch, field.name)
         if wanted is UNSET:
             continue
