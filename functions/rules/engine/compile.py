@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from rules.engine.bound import BoundRule, BoundRuleSet
 from rules.engine.evaluate import Matcher
-from rules.engine.fields import MOMENT, Fields
+from rules.engine.fields import MOMENT, Field, Fields
 from rules.engine.index import Builder
 from rules.engine.limits import LIMITS, Limits
 from rules.engine.model import RuleSet
@@ -27,8 +27,8 @@ def compile_rules(rule_set: RuleSet, limits: Limits = LIMITS) -> Matcher:
         for box in boxes_of(rule, limits):
             boxes.append(box)
             rule_of.append(place)
-    _settle(bound.fields, boxes)
-    compared = [Box(_comparable(box.sets, bound.fields), box.residual) for box in boxes]
+    converted = _settle(bound.fields, boxes)
+    compared = [Box(_comparable(box.sets, converted), box.residual) for box in boxes]
     builder = Builder(compared, lambda box: not compared[box].residual, only_first=bound.takes_first)
     return Matcher(bound, compared, rule_of, builder.build())
 
@@ -46,24 +46,32 @@ def boxes_of(rule: BoundRule, limits: Limits) -> list[Box]:
     return [Box(box.sets | timed, box.residual) for box in alternatives(rule.condition, limits.alternatives)]
 
 
-def _settle(fields: Fields, boxes: list[Box]) -> None:
+def _settle(fields: Fields, boxes: list[Box]) -> dict[int, Field]:
+    """Choose how each field's numbers compare; the fields whose literals change for it, by slot."""
     literals: dict[int, set[int | Decimal]] = {}
     for box in boxes:
         for slot, found in box.sets.items():
             if slot >= 0 and fields.fields[slot].fact.type in ("number", "integer"):
-                literals.setdefault(slot, set()).update(value for value, _ in found.cuts)
+                literals.setdefault(slot, set()).update([value for value, _ in found.cuts])
     for slot, numbers in literals.items():
         fields.fields[slot].settle(list(numbers))
+    return {
+        slot: fields.fields[slot]
+        for slot, numbers in literals.items()
+        if any(isinstance(number, Decimal) for number in numbers)
+    }
 
 
-def _comparable(sets: dict[int, ValueSet], fields: Fields) -> dict[int, ValueSet]:
+def _comparable(sets: dict[int, ValueSet], converted: dict[int, Field]) -> dict[int, ValueSet]:
+    if converted.keys().isdisjoint(sets):
+        return sets
     return {
         slot: ValueSet(
             found.below,
-            tuple((fields.fields[slot].bound(value), side) for value, side in found.cuts),
+            tuple([(converted[slot].bound(value), side) for value, side in found.cuts]),
             found.absent,
         )
-        if slot >= 0 and any(value.__class__ is Decimal for value, _ in found.cuts)
+        if slot in converted
         else found
         for slot, found in sets.items()
     }

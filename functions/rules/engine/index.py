@@ -20,7 +20,7 @@ Hits: TypeAlias = tuple[int, ...]
 """Numbers of boxes, ascending."""
 
 _NARROW = 16
-"""Cells that a set may cover and still be copied into each of them."""
+"""Cells that a set may cover and still be copied into each of them; one without two ends never is."""
 _COPIES = 6
 """How many times over a branch may copy its boxes."""
 _WORTH = 0.7
@@ -190,13 +190,17 @@ class Builder:
         return self.sets[box].get(slot, EVERYTHING)
 
     def _split(self, boxes: Hits, slot: int) -> _Split:
-        everywhere = Cells(self._set(box, slot) for box in boxes)
-        narrow: list[int] = []
+        bounded: list[int] = []
         rest: list[int] = []
         for box in boxes:
-            runs = everywhere.runs(self._set(box, slot))
-            covered = sum(end - start for start, end in runs)
-            (narrow if covered <= _NARROW and covered < len(everywhere) else rest).append(box)
+            found = self._set(box, slot)
+            (rest if found.below or len(found.cuts) % 2 else bounded).append(box)
+        everywhere = Cells([self._set(box, slot) for box in bounded])
+        narrow: list[int] = []
+        for box in bounded:
+            covered = sum([end - start for start, end in everywhere.runs(self._set(box, slot))])
+            (narrow if covered <= _NARROW else rest).append(box)
+        rest.sort()
         cells = Cells(self._set(box, slot) for box in narrow)
         contents: list[list[int]] = [[] for _ in range(len(cells))]
         for box in narrow:

@@ -23,6 +23,7 @@ from rules.engine.sets import (
     between,
     greater,
     less,
+    point,
     points,
     prefixed,
 )
@@ -78,8 +79,8 @@ def opposite(bound: BoundRow, found: ValueSet) -> ValueSet:
 
 
 _ORDERED: dict[Operator, Callable[[Any], ValueSet]] = {
-    Operator.EQ: lambda literal: points([literal]),
-    Operator.NE: lambda literal: points([literal]).complement(),
+    Operator.EQ: point,
+    Operator.NE: lambda literal: point(literal).complement(),
     Operator.LT: lambda literal: less(literal, inclusive=False),
     Operator.LE: lambda literal: less(literal, inclusive=True),
     Operator.GT: lambda literal: greater(literal, inclusive=False),

@@ -85,6 +85,11 @@ ABSENT = ValueSet(False, (), absent=True)
 NOTHING = ValueSet(False, ())
 
 
+def point(value: Any) -> ValueSet:
+    """Just this value."""
+    return ValueSet(False, ((value, 0), (value, 1)))
+
+
 def points(values: Iterable[Any]) -> ValueSet:
     """Just these values."""
     return ValueSet(False, tuple(cut for value in sorted(set(values)) for cut in ((value, 0), (value, 1))))

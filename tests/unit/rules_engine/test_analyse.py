@@ -146,7 +146,7 @@ def sent(found: Analysis) -> Analysis:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(rule_sets(max_rules=6))
 def test_every_witness_reproduces(rule_set: RuleSet) -> None:
@@ -190,7 +190,7 @@ def small_rule_sets(draw: st.DrawFn) -> RuleSet:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(small_rule_sets())
 def test_an_analysis_finds_exactly_what_trying_everything_finds(rule_set: RuleSet) -> None:
     found = analyse(rule_set)

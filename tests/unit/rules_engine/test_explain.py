@@ -94,7 +94,7 @@ def test_disabled_expired_and_unknown_rules_are_told_apart() -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(rule_sets(max_rules=5), facts(), st.sampled_from(MOMENTS))
 def test_explanations_agree_with_the_evaluation(

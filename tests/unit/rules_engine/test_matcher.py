@@ -36,7 +36,7 @@ def outcome(hits: Any) -> Any:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(rule_sets(), st.lists(facts(), min_size=1, max_size=10), st.sampled_from(MOMENTS))
 def test_the_index_finds_what_the_interpreter_finds(rule_set: RuleSet, some: list[Any], moment: Any) -> None:
