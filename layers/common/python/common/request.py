@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from common.errors import BadRequest
 from common.identifiers import uuid7
+from common.settings import settings
 
 T = TypeVar("T")
 
@@ -36,13 +37,11 @@ class Request:
         """From a REST API's Lambda proxy event (payload format 1.0)."""
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         context = event.get("requestContext") or {}
-        stage = context.get("stage") or ""
         host = headers.get("host", "localhost")
         scheme = headers.get(
             "x-forwarded-proto", "http" if host.startswith(("localhost", "127.")) else "https"
         )
-        full, path = context.get("path") or "", event.get("path") or "/"
-        prefix = full[: -len(path)] if full.endswith(path) else f"/{stage}" if stage else ""
+        path = event.get("path") or "/"
         return cls(
             method=event.get("httpMethod", "GET"),
             path=path,
@@ -53,7 +52,7 @@ class Request:
             request_id=context.get("requestId") or str(uuid7()),
             raw_body=event.get("body"),
             encoded=bool(event.get("isBase64Encoded")),
-            base_url=f"{scheme}://{host}{prefix}",
+            base_url=f"{scheme}://{host}{_prefix(context, path)}",
         )
 
     @cached_property
@@ -85,6 +84,19 @@ class Request:
     @property
     def user_agent(self) -> str:
         return self.headers.get("user-agent", "")[:400]
+
+
+def _prefix(context: Mapping[str, Any], path: str) -> str:
+    """What stands before the operation's path in the URL that the caller used: on AWS the API's stage.
+
+    The emulators serve all APIs on one host and tell the functions nothing of what comes before the stage.
+    """
+    stage, api = context.get("stage") or "", context.get("apiId")
+    full = context.get("path") or ""
+    prefix = full[: -len(path)] if full.endswith(path) else f"/{stage}" if stage else ""
+    if settings().stage == "local" and api and prefix == f"/{stage}":
+        return f"/_aws/execute-api/{api}/{stage}"
+    return prefix
 
 
 @dataclass(frozen=True)
