@@ -20,12 +20,10 @@ from common.errors import Invalid, NotFound
 from common.operation import operation
 from common.paging import Page, Paging, keyset, page
 from common.work import Work
-from gateway.ledger import transaction
 from gateway.operators import require_operator
 from gateway.options import options
-from gateway.planner import RequestError
-from gateway.planner.limits import check_size, parse_within
 from gateway.tables import documents
+from gateway.transactions import transaction
 
 TOUCHED_AFTER = timedelta(days=1)
 """How exact it is known when a document was used last."""
@@ -126,6 +124,9 @@ class TrustedDocument(Struct, frozen=True):
 @operation("POST /graphql/documents", permission="gateway.document.trust", status=201)
 def trust(new: NewDocument, work: Work) -> TrustedDocument:
     """Put a document on the safelist. Trusting it again changes its name only."""
+    from gateway.planner import RequestError
+    from gateway.planner.limits import check_size, parse_within
+
     require_operator(work)
     try:
         check_size(parse_within(new.document, options().limits), options().limits)

@@ -13,6 +13,7 @@ from common.operation import PUBLIC, Uses, operation
 from common.request import Request, Response
 from common.work import Work
 from gateway import admission, ledger
+from gateway.directory import endpoints
 from gateway.documents import Registry
 from gateway.errors import NotAcceptable, as_graphql
 from gateway.events import ErrorOccurred, QueryCompleted, QueryReceived, RateLimited
@@ -21,7 +22,6 @@ from gateway.pages import graphiql
 from gateway.protocol.media import GRAPHQL, HTML, JSON, preferred, ranges
 from gateway.protocol.requests import Asked, GraphQLRequest, got, posted
 from gateway.reach.subgraphs import Caller
-from gateway.services import endpoints
 from gateway.serving import composed
 from gateway.serving.serve import NOT_FOUND, Served, Serving, serve
 

@@ -7,47 +7,22 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from common import database
 from common.identifiers import uuid7
 from common.logs import Line
 from common.postgres import Error as DriverError
-from common.settings import settings
 from common.work import Work
 from gateway import metrics
 from gateway.events import ErrorOccurred, QueryCompleted, QueryReceived
 from gateway.options import options
 from gateway.serving.serve import Served
+from gateway.transactions import transaction
 
 EVENTS_LOST = Line("GW040", logging.WARNING, "The operations' events could not be stored")
 MAX_NAME = 200
-
-
-@contextmanager
-def transaction(work: Work) -> Iterator[Work]:
-    """A short transaction in the name of a request whose own has ended.
-
-    Its session is not asked for again: an operation that has just ended it is still the caller's.
-    """
-    own = Work(
-        database.engine(),
-        settings().service,
-        principal=replace(work.principal, session=None),
-        clock=work.clock,
-        correlation=work.correlation,
-        traceparent=work.traceparent,
-    )
-    try:
-        yield own
-        own.commit()
-    finally:
-        own.rollback()
 
 
 def count(served: Served) -> None:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.settings import settings
-from gateway.planner import Limits
+
+if TYPE_CHECKING:
+    from gateway.planner import Limits
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Options:
     @property
     def limits(self) -> Limits:
         """What one document may ask for."""
+        from gateway.planner import Limits
+
         return Limits(
             characters=self.characters,
             tokens=self.tokens,

@@ -23,6 +23,7 @@ from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
 from gateway.reach import functions, web
+from gateway.reach.endpoints import joined
 from gateway.reach.errors import Unreached
 from gateway.services import Service, external
 
@@ -121,7 +122,7 @@ def _own(name: str, level: Level, request: Request) -> ServiceHealth:
 
 def _other(service: Service, path: str) -> ServiceHealth:
     def ask() -> tuple[Status, Any]:
-        url, seconds = web.joined(service.url, path), service.timeout_ms / 1000
+        url, seconds = joined(service.url, path), service.timeout_ms / 1000
         answer = web.call("GET", url, headers={"Accept": "application/json"}, seconds=seconds)
         return ("pass" if 200 <= answer.status < 300 else "fail"), f"status {answer.status}"
 

@@ -6,8 +6,6 @@ Who is registered is counted in the health roll-up, found by Prometheus, and may
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -23,17 +21,14 @@ from common.operation import PLATFORM, PUBLIC, SERVICES, operation
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
+from gateway import directory
 from gateway.errors import OwnService
 from gateway.events import ServiceRegistered, ServiceRemoved
-from gateway.ledger import transaction
 from gateway.operators import require_operator
 from gateway.reach import addresses
-from gateway.reach.subgraphs import Endpoint
-from gateway.reach.web import joined
+from gateway.reach.endpoints import joined
 from gateway.tables import services
 
-REGISTRY_SECONDS = 15.0
-"""How long a container goes by what it last read of the registry."""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,62}")
 _HEADER = re.compile(r"[a-z][a-z0-9-]{0,62}")
@@ -132,7 +127,7 @@ def register(name: str, new: Registration, work: Work) -> Service:
         statement.on_conflict_do_update(index_elements=["name"], set_=changed).returning(*services.c)
     ).one()
     work.emit(ServiceRegistered(name, new.url))
-    _read_at[:] = []
+    directory.forget()
     return _external(row)
 
 
@@ -144,7 +139,7 @@ def remove(name: str, work: Work) -> None:
     if work.execute(delete(services).where(services.c.name == name)).rowcount == 0:
         raise NotFound("No service of that name is registered.")
     work.emit(ServiceRemoved(name))
-    _read_at[:] = []
+    directory.forget()
 
 
 @operation("GET /services/targets", permission=PUBLIC)
@@ -167,23 +162,6 @@ def targets(request: Request, work: Work) -> Response[list[TargetGroup]]:
 def external(work: Work) -> list[Service]:
     """The registered services."""
     return [_external(row) for row in work.execute(select(services).order_by(services.c.name))]
-
-
-_read_at: list[tuple[float, Mapping[str, Endpoint]]] = []
-
-
-def endpoints(work: Work) -> Mapping[str, Endpoint]:
-    """Where the registered services' subgraphs answer, by name."""
-    if _read_at and time.monotonic() - _read_at[0][0] < REGISTRY_SECONDS:
-        return _read_at[0][1]
-    with transaction(work) as own:
-        found = {
-            each.name: Endpoint(joined(each.url, each.graph), each.timeout_ms / 1000, tuple(each.forwards))
-            for each in external(own)
-            if each.graph is not None
-        }
-    _read_at[:] = [(time.monotonic(), found)]
-    return found
 
 
 def _check_name(name: str) -> None:

@@ -14,14 +14,11 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
-import urllib3
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.session import Session
 
 from common.operation import PLATFORM
 from common.settings import settings
+from gateway.reach import signing
+from gateway.reach.connections import FAILURES, Connections
 from gateway.reach.errors import MALFORMED, TIMEOUT, Unreached
 
 CONNECT_SECONDS = 1.0
@@ -64,30 +61,27 @@ def invoke(operation: str, payload: Mapping[str, Any], seconds: float) -> Any:
     body = msgspec.json.encode(payload)
     path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
     try:
-        response = _pool().request(
+        answer = _connections().request(
             "POST",
             path,
-            body=body,
-            headers=_signed(_endpoint() + path, body),
-            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
-            retries=False,
+            _signed(_endpoint() + path, body),
+            body,
+            connect_seconds=CONNECT_SECONDS,
+            seconds=seconds,
         )
-    except urllib3.exceptions.ReadTimeoutError as error:
+    except TimeoutError as error:
         raise Unreached(f"did not answer within {seconds:g} s.", TIMEOUT) from error
-    except urllib3.exceptions.HTTPError as error:
+    except FAILURES as error:
         raise Unreached("could not be reached.", reason=type(error).__name__) from error
-    if response.status != 200:
-        raise Unreached("could not be invoked.", reason=f"{response.status} {_kind(response)}")
-    if "X-Amz-Function-Error" in response.headers:
-        raise Unreached("failed.", reason=response.headers["X-Amz-Function-Error"])
+    if answer.status != 200:
+        kind = answer.headers.get("x-amzn-ErrorType", "").split(":", 1)[0]
+        raise Unreached("could not be invoked.", reason=f"{answer.status} {kind}".strip())
+    if "X-Amz-Function-Error" in answer.headers:
+        raise Unreached("failed.", reason=answer.headers["X-Amz-Function-Error"])
     try:
-        return msgspec.json.decode(response.data)
+        return msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreached("answered with something that is not JSON.", MALFORMED) from error
-
-
-def _kind(response: urllib3.BaseHTTPResponse) -> str:
-    return response.headers.get("x-amzn-ErrorType", "").split(":", 1)[0]
 
 
 @cache
@@ -103,18 +97,10 @@ def _region() -> str:
 
 
 @cache
-def _pool() -> urllib3.HTTPConnectionPool | urllib3.HTTPSConnectionPool:
-    return urllib3.connection_from_url(_endpoint(), maxsize=64, block=False)
-
-
-@cache
-def _credentials() -> Any:
-    """The role's credentials, which renew themselves."""
-    return Session().get_credentials() or Credentials("none", "none")
+def _connections() -> Connections:
+    return Connections(_endpoint())
 
 
 def _signed(url: str, body: bytes) -> dict[str, str]:
     """The headers of a signed Invoke."""
-    request = AWSRequest("POST", url, headers={"Content-Type": "application/json"}, data=body)
-    SigV4Auth(_credentials().get_frozen_credentials(), "lambda", _region()).add_auth(request)
-    return dict(request.headers.items())
+    return signing.signed(url, body, service="lambda", region=_region(), by=signing.credentials())

@@ -14,7 +14,8 @@ import msgspec
 from gateway.planner import FetchError, Subgraph
 from gateway.protocol.caching import NOT_KEPT, CacheHint
 from gateway.protocol.media import GRAPHQL, JSON
-from gateway.reach import functions, web
+from gateway.reach import functions
+from gateway.reach.endpoints import Endpoint
 from gateway.reach.errors import MALFORMED, TIMEOUT, UNAVAILABLE, Unreached
 
 FUNCTION = "lambda:"
@@ -33,15 +34,6 @@ class Caller:
     source_ip: str
     correlation: str
     traceparent: str
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where another service's subgraph answers, for how long it is waited for, and which headers it gets."""
-
-    url: str
-    seconds: float
-    forwards: tuple[str, ...] = ()
 
 
 @dataclass
@@ -99,6 +91,8 @@ class Fetcher:
         return self._read(answer.get("statusCode"), answer["body"], hint)
 
     def _call(self, subgraph: Subgraph, body: bytes, left: float) -> dict[str, Any]:
+        from gateway.reach import web  # only who asks other services pays for its import
+
         endpoint = self.endpoints.get(subgraph.name) or Endpoint(subgraph.url, self.seconds)
         if not endpoint.url:
             raise Unreached("is not registered.", reason="PUT /services/{name} with its graph")

@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 import urllib3
 
@@ -80,13 +79,6 @@ def _read(response: urllib3.BaseHTTPResponse) -> bytes:
     if not whole:
         raise Unreached(f"answered with more than {MAX_BYTES} bytes.", MALFORMED)
     return content
-
-
-def joined(base: str, path: str) -> str:
-    """A path, or a whole URL, as seen from a service's base URL."""
-    if urlsplit(path).scheme:
-        return path
-    return base.rstrip("/") + "/" + path.lstrip("/")
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,8 @@ from gateway.options import Options
 from gateway.planner import QueryPlan, RequestError, execute
 from gateway.protocol.caching import NOT_KEPT, CacheHint, together
 from gateway.protocol.requests import Asked
-from gateway.reach.subgraphs import FUNCTION, Caller, Endpoint, Fetcher
+from gateway.reach.endpoints import Endpoint
+from gateway.reach.subgraphs import FUNCTION, Caller, Fetcher
 from gateway.serving.composed import Graph
 from gateway.serving.masking import codes, masked
 

@@ -18,6 +18,7 @@ import pytest
 from gateway import services
 from gateway.options import Options, use
 from gateway.reach import addresses, functions, web
+from gateway.reach.connections import Connections
 from gateway.reach.errors import Unreached
 from tests.integration.gateway.conftest import Graph, Lambdas, proxied
 
@@ -252,12 +253,12 @@ def invoked(monkeypatch: pytest.MonkeyPatch, port: int, seconds: float = 1.0) ->
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    for cached in (functions._endpoint, functions._pool, functions._credentials):
+    for cached in (functions._endpoint, functions._connections):
         cached.cache_clear()
     try:
         return REAL_INVOKE("auth.graph.query", {"a": 1}, seconds)
     finally:
-        for cached in (functions._endpoint, functions._pool, functions._credentials):
+        for cached in (functions._endpoint, functions._connections):
             cached.cache_clear()
 
 
@@ -274,7 +275,7 @@ def test_an_invocation_is_signed_and_names_the_stages_function(monkeypatch: pyte
     with serving(respond) as (port, received):
         assert invoked(monkeypatch, port) == {"a": 1}
     ((headers, body),) = received
-    assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=test/")
     assert json.loads(body) == {"a": 1}
     assert paths == ["/2015-03-31/functions/groundwork-local-auth-graph-query/invocations"]
 
@@ -297,3 +298,23 @@ def test_an_invocation_that_fails_says_how(
         invoked(monkeypatch, port, seconds=0.4)
     assert told.value.code == code
     assert len(received) == 1, "it is never tried twice"
+
+
+def test_a_connection_is_kept_and_replaced_when_it_was_closed_meanwhile() -> None:
+    addresses_seen: list[Any] = []
+
+    def respond(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        addresses_seen.append(handler.client_address)
+        answering(200, body)(handler, body)
+        if body == b"last":
+            handler.close_connection = True
+
+    with serving(respond) as (port, _):
+        connections = Connections(f"http://127.0.0.1:{port}")
+        for body in (b"first", b"second", b"last"):
+            answer = connections.request("POST", "/", {}, body, connect_seconds=1, seconds=1)
+            assert (answer.status, answer.body) == (200, body)
+        time.sleep(0.1)  # until the server's side has closed it
+        assert connections.request("POST", "/", {}, b"again", connect_seconds=1, seconds=1).body == b"again"
+    first, second, last, again = addresses_seen
+    assert first == second == last != again
