@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from alembic import context
 
 VERSION_SCHEMA = "platform"
 
+_UNMANAGED = re.compile(r"^alembic_version$|_p(\d{6}|default)$")
+"""Alembic's own table, and partitions, which come and go with the months."""
+
 
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:
     """Autogenerate looks at the services' schemas only."""
     if kind == "schema":
         return name in {table.schema for metadata in _metadata() for table in metadata.tables.values()}
-    return not (kind == "table" and name == "alembic_version")
+    return not (kind == "table" and name is not None and _UNMANAGED.search(name))
 
 
 def _metadata() -> list[Any]:

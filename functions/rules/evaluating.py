@@ -1,0 +1,185 @@
+"""One evaluation from the facts to the stored decision: decided, counted, kept, told on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import update
+
+from common.decisions import EvaluationCompleted
+from common.errors import Invalid
+from common.identifiers import uuid7
+from common.work import Work
+from rules import metrics
+from rules.engine.actions import Effect, RuleError
+from rules.engine.chain import Round, evaluate_chain
+from rules.engine.conclude import Evaluation
+from rules.engine.explanation import RuleExplanation
+from rules.engine.faults import MomentRequired
+from rules.events import ActionRequested
+from rules.matchers import Compiled
+from rules.tables import evaluations
+
+Outcome = Literal["completed", "refused"]
+
+
+class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rule set decided. ``fired`` are the rules that decided, ``results`` what each of them gave."""
+
+    id: UUID
+    rule_set: str
+    set_version: int
+    status: Outcome
+    outputs: dict[str, Any]
+    fired: list[str]
+    results: list[dict[str, Any]] = []
+    effects: list[Effect] = []
+    errors: list[RuleError] = []
+    rounds: list[Round] = []
+    """Of a chaining set: which rules fired in which round, and what they changed."""
+    explanation: list[RuleExplanation] | UnsetType = UNSET
+    """On request: each rule with its conditions' verdicts, and for one that did not fire, what stopped it."""
+    error: str | None = None
+    evaluated_at: datetime
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One decision to make."""
+
+    facts: dict[str, Any]
+    moment: datetime | None = None
+    id: UUID | None = None
+
+
+def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: bool = False) -> Decision:
+    """Decide one; facts that do not fit make a refused decision, which says why."""
+    identifier = asked.id or uuid7()
+    moment = asked.moment or now
+    rounds: list[Round] = []
+    explanation: list[RuleExplanation] | UnsetType = UNSET
+    common = {
+        "id": identifier,
+        "rule_set": compiled.rule_set.name,
+        "set_version": compiled.number,
+        "evaluated_at": now,
+    }
+    try:
+        if compiled.rule_set.chaining:
+            chain = evaluate_chain(compiled.matcher, asked.facts, moment=moment)
+            found: Evaluation = chain.evaluation
+            rounds = list(chain.rounds)
+        else:
+            found = compiled.matcher.evaluate(asked.facts, moment=moment)
+        if explained:
+            explanation = [
+                compiled.matcher.why(rule.id, asked.facts, moment=moment)
+                for rule in compiled.rule_set.rules[:EXPLAINED]
+            ]
+    except (Invalid, MomentRequired) as problem:
+        return Decision(status="refused", outputs={}, fired=[], error=problem.detail, **common)  # type: ignore[arg-type]
+    return Decision(
+        status="completed",
+        outputs=msgspec.to_builtins(found.outputs),
+        fired=list(found.fired),
+        results=msgspec.to_builtins(found.results),
+        effects=found.effects,
+        errors=found.errors,
+        rounds=rounds,
+        explanation=explanation,
+        **common,  # type: ignore[arg-type]
+    )
+
+
+EXPLAINED = 500
+"""Rules that an explanation covers; of a larger set, the first of them."""
+
+
+def keep(
+    work: Work,
+    compiled: Compiled,
+    made: Sequence[tuple[Asked, Decision]],
+    *,
+    reply_to: str = "",
+    pending: bool = False,
+) -> None:
+    """Store decisions, tell them on, and count them. ``pending``: their rows are there, and wait for this."""
+    rows = [_row(work, compiled, asked, decision) for asked, decision in made]
+    if pending:
+        for row in rows:
+            _complete(work, row)
+    elif rows:
+        work.execute(evaluations.insert(), rows)
+    for _, decision in made:
+        _tell(work, decision, reply_to)
+        _count(compiled, decision)
+
+
+def _row(work: Work, compiled: Compiled, asked: Asked, decision: Decision) -> dict[str, Any]:
+    return {
+        "tenant_id": work.tenant,
+        "id": decision.id,
+        "evaluated_at": decision.evaluated_at,
+        "set_id": compiled.set_id,
+        "set_version": compiled.number,
+        "status": decision.status,
+        "facts": asked.facts,
+        "moment": asked.moment,
+        "outputs": decision.outputs,
+        "fired": decision.fired,
+        "errors": msgspec.to_builtins(decision.errors),
+        "error": decision.error,
+        "requested_by": work.principal.name,
+    }
+
+
+def _complete(work: Work, row: dict[str, Any]) -> None:
+    """Fill in the row that waits for its decision; one that nobody waits with is added."""
+    place = (
+        evaluations.c.tenant_id == work.tenant,
+        evaluations.c.id == row["id"],
+        evaluations.c.status == "pending",
+    )
+    values = {name: row[name] for name in ("set_version", "status", "outputs", "fired", "errors", "error")}
+    if work.execute(update(evaluations).where(*place).values(**values)).rowcount == 0:
+        work.execute(evaluations.insert(), [row])
+
+
+def _tell(work: Work, decision: Decision, reply_to: str) -> None:
+    for effect in decision.effects:
+        work.emit(
+            ActionRequested(
+                decision.id,
+                decision.rule_set,
+                effect.rule,
+                effect.type,
+                effect.name,
+                msgspec.to_builtins(effect.payload),
+                effect.via,
+            )
+        )
+    work.emit(
+        EvaluationCompleted(
+            id=decision.id,
+            rule_set=decision.rule_set,
+            version=decision.set_version,
+            outcome="completed" if decision.status == "completed" else "failed",
+            outputs=decision.outputs,
+            error=decision.error,
+            reply_to=reply_to,
+        )
+    )
+
+
+def _count(compiled: Compiled, decision: Decision) -> None:
+    result = "refused" if decision.status == "refused" else "error" if decision.errors else "decided"
+    metrics.rule_evaluations_total.inc(1, result=result)
+    if decision.status == "completed":
+        metrics.condition_checks_total.inc(compiled.conditions)
+    for rule in decision.fired:
+        for kind in compiled.action_types[rule]:
+            metrics.action_executions_total.inc(1, type=kind)

@@ -1,0 +1,314 @@
+"""A rule set's life: drafted, tested, published, evaluated, studied, exchanged, archived."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from common.operation import Operation
+from rules import evaluations, exchange, graph, publishing, rule_tests, rules, sets, studies
+from rules.engine.dmn.read import read_dmn
+from tests.integration.platform import Answer, Caller, Platform
+
+DISCOUNT = {
+    "key": "discount",
+    "name": "Discounts",
+    "facts": {
+        "country": {"type": "string", "required": True},
+        "amount": {"type": "number", "required": True, "minimum": 0},
+    },
+    "outputs": {"percent": {"type": "integer", "default": 0}},
+}
+
+
+def rule(key: str, country: str, above: float, percent: int, **more: Any) -> dict[str, Any]:
+    rows = [
+        {"kind": "row", "field": "country", "operator": "eq", "value": country},
+        {"kind": "row", "field": "amount", "operator": "gt", "value": above},
+    ]
+    return {
+        "key": key,
+        "condition": {"kind": "all", "of": rows},
+        "actions": [{"type": "set", "output": "percent", "value": percent}],
+    } | more
+
+
+@pytest.fixture
+def owner(platform: Platform) -> Caller:
+    return platform.register()
+
+
+@pytest.fixture
+def discount(owner: Caller) -> dict[str, str]:
+    """A set with two rules, published."""
+    owner.call(sets.create, DISCOUNT).ok(201)
+    for new in (rule("big", "CH", 1000, 10), rule("small", "CH", 100, 5)):
+        owner.call(rules.create, new, path={"id": "discount"}).ok(201)
+    owner.call(publishing.publish, path={"id": "discount"}).ok(201)
+    return {"id": "discount"}
+
+
+def decide(owner: Caller, place: dict[str, str], amount: float, **query: Any) -> Answer:
+    question = {"facts": {"country": "CH", "amount": amount}}
+    return owner.call(evaluations.evaluate, question, path=place, query=query)
+
+
+def test_a_published_set_decides_and_each_evaluation_is_kept(owner: Caller, discount: dict[str, str]) -> None:
+    decision = decide(owner, discount, 1500).ok()
+    assert decision["outputs"] == {"percent": 10}
+    assert decision["fired"] == ["big"]
+    kept = owner.call(evaluations.read, path={"id": decision["id"]}).ok()
+    assert (kept["status"], kept["outputs"], kept["rule_set"]) == ("completed", {"percent": 10}, "discount")
+    assert decide(owner, discount, 50).ok()["outputs"] == {"percent": 0}
+    listed = owner.call(evaluations.list_, query={"rule_set": "discount", "limit": 1}).ok()
+    assert len(listed["items"]) == 1
+    assert listed["next"]
+
+
+def test_an_explanation_says_why_and_why_not(owner: Caller, discount: dict[str, str]) -> None:
+    decision = decide(owner, discount, 500, explain="true").ok()
+    told = {each["rule"]: each for each in decision["explanation"]}
+    assert told["small"]["fired"]
+    assert not told["big"]["fired"]
+    (stopper,) = told["big"]["stopped_by"]
+    assert (stopper["field"], stopper["verdict"], stopper["fact"]) == ("amount", "false", 500)
+
+
+def test_facts_that_do_not_fit_are_refused_and_the_evaluation_kept(
+    owner: Caller, discount: dict[str, str]
+) -> None:
+    for facts in (
+        {"country": 7, "amount": 1},
+        {"country": "CH", "amount": True},
+        {"country": "CH"},
+        {"x": 1},
+    ):
+        refused = owner.call(evaluations.evaluate, {"facts": facts}, path=discount)
+        problem = refused.problem(422, "evaluation_refused")
+        kept = owner.call(evaluations.read, path={"id": problem["evaluation"]}).ok()
+        assert kept["status"] == "refused"
+        assert kept["error"] == problem["detail"]
+
+
+def test_a_batch_decides_each_by_itself(owner: Caller, discount: dict[str, str]) -> None:
+    items = [{"country": "CH", "amount": 200}, {"country": 7}, {"country": "CH", "amount": 2000}]
+    told = owner.call(evaluations.evaluate_batch, {"items": items}, path=discount).ok()["items"]
+    assert [each["status"] for each in told] == ["completed", "refused", "completed"]
+    assert [each["outputs"].get("percent") for each in told] == [5, None, 10]
+
+
+def test_a_draft_decides_nothing_until_it_is_published(owner: Caller, discount: dict[str, str]) -> None:
+    owner.call(rules.create, rule("huge", "CH", 5000, 20, priority=9), path=discount).ok(201)
+    assert decide(owner, discount, 9000).ok()["outputs"] == {"percent": 10}
+    assert owner.call(publishing.publish, path=discount).ok(201)["number"] == 2
+    assert decide(owner, discount, 9000).ok()["outputs"] == {"percent": 20}
+    question = {"facts": {"country": "CH", "amount": 9000}, "version": 1}
+    assert owner.call(evaluations.evaluate, question, path=discount).ok()["outputs"] == {"percent": 10}
+    question["version"] = 9
+    owner.call(evaluations.evaluate, question, path=discount).problem(404, "not_published")
+    listed = owner.call(publishing.versions, path=discount).ok()["items"]
+    assert [(v["number"], v["rules"]) for v in listed] == [(2, 3), (1, 2)]
+
+
+def test_a_rule_round_trips_and_is_changed_with_its_version(owner: Caller, discount: dict[str, str]) -> None:
+    tree = {
+        "kind": "any",
+        "of": [
+            {
+                "kind": "not",
+                "of": {"kind": "row", "field": "country", "operator": "in", "value": ["DE", "AT"]},
+            },
+            {"kind": "all", "of": [{"kind": "expression", "cel": "amount > 3.0"}]},
+            {"kind": "row", "field": "country", "operator": "exists"},
+        ],
+    }
+    new = rule("odd", "CH", 1, 1) | {"condition": tree, "valid_from": "2026-01-01T00:00:00Z"}
+    made = owner.call(rules.create, new, path=discount)
+    place = discount | {"rule_id": made.ok(201)["id"]}
+    read = owner.call(rules.read, path=place)
+    assert read.ok()["condition"] == tree
+    assert read.json == made.json
+    changed = new | {"enabled": False, "condition": None}
+    owner.call(rules.replace, changed, path=place).problem(428)
+    after = owner.call(rules.replace, changed, path=place, headers={"If-Match": read.etag})
+    assert (after.ok()["enabled"], after.json["condition"]) == (False, None)
+    owner.call(rules.remove, path=place, headers={"If-Match": read.etag}).problem(412)
+    owner.call(rules.remove, path=place, headers={"If-Match": after.etag}).ok(204)
+    owner.call(rules.read, path=place).problem(404)
+
+
+def test_rules_are_found_by_the_field_they_ask_for(owner: Caller, discount: dict[str, str]) -> None:
+    found = owner.call(rules.list_, path=discount, query={"field": "amount"}).ok()["items"]
+    assert [each["key"] for each in found] == ["big", "small"]
+    assert owner.call(rules.list_, path=discount, query={"field": "colour"}).ok()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"condition": {"kind": "row", "field": "contry", "operator": "eq", "value": "CH"}}, None),
+        ({"condition": {"kind": "row", "field": "amount", "operator": "eq", "value": "CH"}}, None),
+        ({"condition": {"kind": "expression", "cel": "amount >"}}, None),
+        ({"condition": {"kind": "row", "field": "country", "operator": "matches", "value": "(a+"}}, None),
+        ({"actions": [{"type": "set", "output": "colour", "value": 1}]}, None),
+        ({"condition": {"kind": "wish"}}, "invalid"),
+    ],
+)
+def test_a_rule_that_cannot_hold_is_refused_with_its_place(
+    owner: Caller, discount: dict[str, str], change: dict[str, Any], code: str | None
+) -> None:
+    answer = owner.call(rules.create, rule("bad", "CH", 1, 1) | change, path=discount)
+    problem = answer.problem(422, code or "invalid_rule_set")
+    assert problem["errors"][0]["pointer"]
+
+
+def test_tests_gate_publishing(owner: Caller, discount: dict[str, str]) -> None:
+    facts = {"country": "CH", "amount": 500}
+    owner.call(
+        rule_tests.create, {"name": "good", "facts": facts, "outputs": {"percent": 5}}, path=discount
+    ).ok(201)
+    bad = {"name": "bad", "facts": facts, "outputs": {"percent": 6}, "fired": ["small"]}
+    made = owner.call(rule_tests.create, bad, path=discount).ok(201)
+    run = owner.call(rule_tests.run, path=discount).ok()
+    assert (run["passed"], run["failed"]) == (1, 1)
+    refused = owner.call(publishing.publish, path=discount).problem(422, "tests_failed")
+    assert [failure["name"] for failure in refused["failures"]] == ["bad"]
+    assert owner.call(sets.read, path=discount).ok()["published"] == 1
+    owner.call(rule_tests.remove, path=discount | {"test_id": made["id"]}).ok(204)
+    owner.call(publishing.publish, path=discount).ok(201)
+
+
+def test_a_simulation_says_what_a_draft_would_change(owner: Caller, discount: dict[str, str]) -> None:
+    for amount in (50, 500, 1500):
+        decide(owner, discount, amount).ok()
+    owner.call(rules.create, rule("mid", "CH", 400, 7, priority=1), path=discount).ok(201)
+    told = owner.call(studies.simulate, {}, path=discount).ok()
+    assert (told["evaluated"], told["changed"], told["unchanged"]) == (3, 2, 1)
+    assert sorted(change["changed"]["percent"] for change in told["changes"]) == [[5, 7], [10, 7]]
+
+
+def test_an_analysis_finds_what_is_shadowed_with_a_witness(owner: Caller, discount: dict[str, str]) -> None:
+    owner.call(rules.create, rule("late", "CH", 200, 9), path=discount).ok(201)
+    told = owner.call(studies.analyse, path=discount).ok()
+    (shadowed,) = told["shadowed"]
+    assert shadowed["rule"] == "late"
+    witness = shadowed["witness"]["facts"]
+    assert witness["country"] == "CH"
+    assert witness["amount"] > 200
+    assert told["gaps"]
+
+
+def test_a_set_goes_out_as_dmn_and_comes_back(owner: Caller) -> None:
+    facts = {"country": {"type": "string"}, "amount": {"type": "number"}}
+    owner.call(sets.create, DISCOUNT | {"facts": facts}).ok(201)
+    for new in (rule("big", "CH", 1000, 10), rule("small", "CH", 100, 5)):
+        owner.call(rules.create, new, path={"id": "discount"}).ok(201)
+    exported = owner.call(exchange.export, path={"id": "discount"})
+    assert exported.headers["Content-Type"] == exchange.DMN, exported.text
+    assert len(read_dmn(exported.text).decisions) == 1
+    headers = {"Content-Type": exchange.DMN}
+    owner.call(exchange.import_, raw=exported.text, headers=headers, query={"key": "again"}).ok(201)
+    for key in ("discount", "again"):
+        owner.call(publishing.publish, path={"id": key}).ok(201)
+    for amount in (50, 500, 1500):
+        first, second = (decide(owner, {"id": key}, amount).ok() for key in ("discount", "again"))
+        assert first["outputs"] == second["outputs"]
+
+
+def test_a_set_that_no_table_can_tell_is_not_exported_as_dmn(owner: Caller, discount: dict[str, str]) -> None:
+    assert "required" in owner.call(exchange.export, path=discount).problem(422)["detail"]
+
+
+def test_a_set_goes_out_as_json_and_comes_back(owner: Caller, discount: dict[str, str]) -> None:
+    as_json = {"format": "json"}
+    exported = owner.call(exchange.export, path=discount, query=as_json)
+    headers = {"Content-Type": "application/json"}
+    owner.call(exchange.import_, raw=exported.text, headers=headers, query={"key": "copy"}).ok(201)
+    copy = owner.call(exchange.export, path={"id": "copy"}, query=as_json)
+    assert copy.json["rules"] == exported.json["rules"]
+
+
+@pytest.mark.parametrize("document", ["", "<x/>", "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", "\x00"])
+def test_a_document_that_is_no_dmn_is_refused(owner: Caller, document: str) -> None:
+    answer = owner.call(
+        exchange.import_, raw=document, headers={"Content-Type": exchange.DMN}, query={"key": "bad"}
+    )
+    assert answer.status in (400, 422), answer.text
+
+
+def test_declarations_are_changed_with_the_sets_version(owner: Caller, discount: dict[str, str]) -> None:
+    read = owner.call(sets.read, path=discount)
+    changed = owner.call(sets.change, {"name": "New"}, path=discount, headers={"If-Match": read.etag})
+    assert changed.ok()["name"] == "New"
+    assert changed.json["declaration"] == read.json["declaration"]
+    owner.call(sets.change, {"name": "Old"}, path=discount, headers={"If-Match": read.etag}).problem(412)
+    owner.call(sets.archive, path=discount, headers={"If-Match": changed.etag}).ok(204)
+    decide(owner, discount, 1).problem(409)
+    assert owner.call(sets.list_).ok()["items"] == []
+    owner.call(sets.create, DISCOUNT).problem(409, "key_taken")
+
+
+def test_another_tenant_sees_nothing_of_it(
+    platform: Platform, owner: Caller, discount: dict[str, str]
+) -> None:
+    made = decide(owner, discount, 500).ok()
+    stranger = platform.register()
+    stranger.call(sets.read, path=discount).problem(404)
+    stranger.call(evaluations.read, path={"id": made["id"]}).problem(404)
+    decide(stranger, discount, 500).problem(404)
+
+
+def test_a_publish_during_evaluations_mixes_no_versions(owner: Caller, discount: dict[str, str]) -> None:
+    """Each decision is wholly the version's that it names."""
+    seen: list[tuple[int, int]] = []
+    failures: list[str] = []
+
+    def evaluating() -> None:
+        for _ in range(60):
+            answer = decide(owner, discount, 500)
+            if answer.status != 200:
+                failures.append(answer.text)
+                return
+            seen.append((answer.json["set_version"], answer.json["outputs"]["percent"]))
+
+    read = owner.call(rules.list_, path=discount).ok()["items"][1]
+    runner = threading.Thread(target=evaluating)
+    runner.start()
+    version = read["version"]
+    for percent in (6, 7, 8):
+        place = discount | {"rule_id": read["id"]}
+        changed = rule("small", "CH", 100, percent)
+        owner.call(rules.replace, changed, path=place, headers={"If-Match": f'"{version}"'}).ok()
+        version += 1
+        owner.call(publishing.publish, path=discount).ok(201)
+    runner.join()
+    assert not failures
+    assert set(seen) <= {(1, 5), (2, 6), (3, 7), (4, 8)}
+
+
+def test_the_graph_reads_a_set_with_its_rules_and_evaluations(
+    owner: Caller, discount: dict[str, str]
+) -> None:
+    decide(owner, discount, 500).ok()
+    asking: Operation[..., Any] = graph.query
+    answer = owner.call(
+        asking,
+        {
+            "query": """{
+              ruleSet(id: "discount") { key published rules { nodes { key actions } } }
+              evaluations { nodes { status outputs ruleSet { key } } }
+            }"""
+        },
+    ).ok()
+    assert "errors" not in answer, answer
+    assert [node["key"] for node in answer["data"]["ruleSet"]["rules"]["nodes"]] == ["big", "small"]
+    (node,) = answer["data"]["evaluations"]["nodes"]
+    assert node == {"status": "completed", "outputs": {"percent": 5}, "ruleSet": {"key": "discount"}}
+
+
+def test_an_unknown_set_is_not_found(owner: Caller) -> None:
+    for reference in ("nothing", uuid4()):
+        owner.call(sets.read, path={"id": reference}).problem(404)
