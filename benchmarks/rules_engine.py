@@ -105,7 +105,7 @@ def own(policy: HitPolicy, *, explained: bool = False) -> Callable[[list[Case]],
 def zen(policy: str) -> Callable[[list[Case]], Evaluate]:
     def build(given: list[Case]) -> Evaluate:
         columns = [{"id": n, "name": n, "field": n} for n in ("country", "amount", "segment")]
-        content = {
+        rows = {
             "hitPolicy": policy,
             "inputs": columns,
             "outputs": [{"id": n, "name": n, "field": n} for n in ("rule", "rate")],
@@ -123,15 +123,16 @@ def zen(policy: str) -> Callable[[list[Case]], Evaluate]:
         }
         nodes = [
             {"id": "in", "name": "in", "type": "inputNode"},
-            {"id": "table", "name": "table", "type": "decisionTableNode", "content": content},
+            {"id": "table", "name": "table", "type": "decisionTableNode", "content": rows},
             {"id": "out", "name": "out", "type": "outputNode"},
         ]
         edges = [
             {"id": "a", "sourceId": "in", "targetId": "table", "type": "edge"},
             {"id": "b", "sourceId": "table", "targetId": "out", "type": "edge"},
         ]
-        engine = import_module("zen").ZenEngine()
-        decision = engine.create_decision(json.dumps({"nodes": nodes, "edges": edges}))
+        library = import_module("zen")
+        content = library.ZenDecisionContent(json.dumps({"nodes": nodes, "edges": edges}))
+        decision = library.ZenEngine().create_decision(content)
         return lambda facts: decision.evaluate(facts)["result"]
 
     return build
