@@ -14,10 +14,12 @@ from common.errors import Invalid
 N = TypeVar("N", bound=msgspec.Struct)
 
 
-@cache
 def fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """A struct's fields; finding them out costs more than all else that is done with a record."""
-    return msgspec.structs.fields(struct)
+    """A struct's fields, found out once: it costs more than all else that is done with a record."""
+    return _fields(struct)
+
+
+_fields = cache(msgspec.structs.fields)
 
 
 def patch_of(new: type[msgspec.Struct]) -> type[msgspec.Struct]:
