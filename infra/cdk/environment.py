@@ -9,6 +9,7 @@ from sqlalchemy.engine.url import make_url
 
 from common.operation import Operation, Uses
 from infra.cdk.bundling import ROOT
+from infra.cdk.names import bucket_name
 from infra.cdk.stages import Stage
 from migrations import runner
 from migrations.security import login, role_password
@@ -34,6 +35,8 @@ def environment(stage: Stage, operation: Operation[..., object]) -> dict[str, st
         "KAFKA_BOOTSTRAP_SERVERS": stage.kafka_bootstrap_servers,
         "POWERTOOLS_SERVICE_NAME": service,
     }
+    if Uses.FILES in operation.uses:
+        settings["BUCKET"] = bucket_name(stage)
     if stage.tracing:
         settings["TRACING"] = "true"
     if stage.local:

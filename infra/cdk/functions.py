@@ -123,6 +123,16 @@ class OperationFunction(Construct):
         )
 
 
+def function_arn(scope: Construct, name: str) -> str:
+    """A function's ARN by its name, without a reference to its stack."""
+    return Stack.of(scope).format_arn(
+        service="lambda",
+        resource="function",
+        resource_name=name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
 def subscribe(scope: Construct, log_group_name: str, collector_name: str) -> None:
     """Send a log group's metric lines to the collector, named rather than referred to across stacks."""
     logs.CfnSubscriptionFilter(
@@ -130,12 +140,7 @@ def subscribe(scope: Construct, log_group_name: str, collector_name: str) -> Non
         "MetricLines",
         log_group_name=log_group_name,
         filter_pattern=METRIC_LINES,
-        destination_arn=Stack.of(scope).format_arn(
-            service="lambda",
-            resource="function",
-            resource_name=collector_name,
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        ),
+        destination_arn=function_arn(scope, collector_name),
     )
 
 

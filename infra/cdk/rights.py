@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from common.dead_letters import OWNERS, queue_name
 from common.operation import PLATFORM, Operation, Uses
 from infra.cdk.dead_letters import is_asynchronous
+from infra.cdk.names import bucket_name
 from infra.cdk.stages import Stage
 
 
@@ -21,10 +23,10 @@ def of(operation: Operation[..., object], stage: Stage, log_group_arn: str) -> l
     if Uses.MAIL in operation.uses:
         statements.append(_allow("Mail", ["ses:SendEmail"], ["arn:aws:ses:*:*:identity/*"]))
     if Uses.FILES in operation.uses:
-        bucket = f"arn:aws:s3:::{stage.name_of('files')}"
-        statements.append(
-            _allow("Files", ["s3:GetObject", "s3:PutObject"], [f"{bucket}/{operation.service}/*"])
-        )
+        bucket = f"arn:{Aws.PARTITION}:s3:::{bucket_name(stage)}"
+        actions = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+        statements.append(_allow("Files", actions, [f"{bucket}/{operation.service}/*"]))
+        statements.append(_allow("FindFiles", ["s3:ListBucket"], [bucket]))
     if Uses.INVOKE in operation.uses:
         functions = f"arn:aws:lambda:*:*:function:{stage.name_of('*')}"
         statements.append(_allow("Invoke", ["lambda:InvokeFunction"], [functions]))

@@ -32,6 +32,18 @@ class Stage:
     database_url: str = ""
     kafka_bootstrap_servers: str = ""
 
+    protected: bool = False
+    """Its data outlive a mistake: termination protection, retained resources, snapshots."""
+    zones: int = 2
+    nat_gateways: int = 0
+    """Needed only to call out to the Internet: webhooks and external subgraphs."""
+    database_capacity: tuple[float, float] = (0.0, 2.0)
+    """Aurora capacity units, least and most; a least of 0 pauses an idle database."""
+    database_readers: int = 0
+    backup_days: int = 1
+    metrics_protected: bool = False
+    """Whether a scraper must show the stage's token."""
+
     def name_of(self, part: str) -> str:
         """A physical name of this stage, ``groundwork-<stage>-<part>``, within AWS' 64 characters."""
         full = f"{PREFIX}-{self.name}-{part}"
@@ -73,4 +85,28 @@ def names() -> tuple[str, ...]:
     return ("local", *_STAGES)
 
 
-_STAGES: dict[str, Stage] = {}
+_STAGES: dict[str, Stage] = {
+    "dev": Stage(
+        name="dev",
+        python="3.14",
+        architecture="arm64",
+        log_retention_days=30,
+        open_signup=True,
+        tracing=True,
+    ),
+    "prod": Stage(
+        name="prod",
+        python="3.14",
+        architecture="arm64",
+        log_retention_days=90,
+        open_signup=False,
+        tracing=True,
+        protected=True,
+        zones=3,
+        nat_gateways=1,
+        database_capacity=(0.5, 64.0),
+        database_readers=1,
+        backup_days=30,
+        metrics_protected=True,
+    ),
+}
