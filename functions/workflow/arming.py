@@ -19,11 +19,11 @@ from workflow.engine.starting import Entry, entries
 
 def starts_of(work: Work, definition: Definition) -> list[dict[str, Any]]:
     """A row for each message, signal and timer that a process begins with; Invalid if one cannot be told."""
-    rows = []
-    for entry in entries(definition):
-        if row := _row(work, definition, entry):
-            rows.append({"id": uuid7(), "node": entry.node, "event": entry.event, **_BLANK, **row})
-    return rows
+    return [
+        {"id": uuid7(), "node": entry.node, "event": entry.event, **_BLANK, **row}
+        for entry in entries(definition)
+        if (row := _row(work, definition, entry))
+    ]
 
 
 _BLANK: dict[str, Any] = {"name": "", "cycle": "", "fired": 0, "armed_at": None, "due_at": None}

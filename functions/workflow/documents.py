@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from common.request import Request
+from workflow import forms
 from workflow.engine.bpmn import read_bpmn
 from workflow.engine.definition_json import read_json
 from workflow.engine.faults import DefinitionRefused, Fault
-from workflow.engine.model import Process
+from workflow.engine.model import AnyElement, Process, SubProcess, UserTask
 from workflow.engine.validate import validate
 
 JSON: Final = "application/json"
@@ -17,19 +18,29 @@ MAX_BYTES: Final = 5_000_000
 RESERVED: Final = {"validate"}
 
 
-def read(request: Request) -> tuple[list[Process], list[Fault]]:
+def read(document: bytes, media_type: str) -> tuple[list[Process], list[Fault]]:
     """The processes of a document that can be executed, and everything that is wrong with them."""
-    if request.media_type in ("", JSON) or request.media_type.endswith("+json"):
+    if media_type in ("", JSON) or media_type.endswith("+json"):
         try:
-            found = [read_json(request.body)]
+            found = [read_json(document)]
         except DefinitionRefused as refused:
             return [], refused.faults
         faults: list[Fault] = []
     else:
-        document = read_bpmn(request.body)
-        found, faults = document.processes, list(document.faults)
+        parsed = read_bpmn(document)
+        found, faults = parsed.processes, list(parsed.faults)
     for process in found:
         faults += validate(process)
         if process.key in RESERVED or "/" in process.key:
             faults.append(Fault("", "key", f"The key {process.key!r} cannot be part of a path; rename it."))
+        faults += _form_faults(process.elements)
     return found, faults
+
+
+def _form_faults(elements: list[AnyElement]) -> Iterator[Fault]:
+    for element in elements:
+        if isinstance(element, UserTask):
+            for at, reason in forms.faults(element.form):
+                yield Fault(element.id, "form", f"Its form {reason} at {at or '/'}; correct the JSON Schema.")
+        elif isinstance(element, SubProcess):
+            yield from _form_faults(element.elements)

@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,7 @@ from workflow.engine import triggers as on
 from workflow.engine.advance import Advance, advance
 from workflow.engine.delivering import TriggerRefused
 from workflow.engine.state import State
+from workflow.events import ProcessMigrated
 from workflow.outcomes import Context, Outcome
 from workflow.tables import processes, workflows
 
@@ -31,6 +32,8 @@ ATTEMPTS = 50
 """How often an advance is tried again because somebody else moved the process first."""
 MAX_STEPS = 10_000
 """Advances that one trigger may cause in other processes, so that two that call each other come to an end."""
+
+Fate = Literal["correlated", "started", "buffered"]
 
 _decode = msgspec.json.Decoder(State).decode
 _SERIALIZATION_FAILURE = text("do $$ begin raise serialization_failure; end $$")
@@ -133,8 +136,11 @@ class Mover:
     def migrated(self, row: Row, target: Version, result: Advance) -> bool:
         """Write a migration; whether the process was still as it was read."""
         outcome = Outcome()
+        outcome.events.append(lambda of: ProcessMigrated(**of.identity(), from_number=row.number))
         outcomes.read(outcome, result.effects, row.id, row.recorded)
-        stored = self._store(row, result.state, outcome, on.Resumed(at=self._work.now), target)
+        stored = self._store(
+            row, result.state, outcome, on.VariablesSet(at=self._work.now, variables={}), target
+        )
         if stored:
             self._queue(row.id, outcome)
             self._follow()
@@ -338,7 +344,7 @@ class Mover:
             case _:
                 raise TypeError(f"nobody carries out {type(effect).__name__}")
 
-    def correlate(self, name: str, key: str, variables: dict[str, Any]) -> tuple[str, UUID | None]:
+    def correlate(self, name: str, key: str, variables: dict[str, Any]) -> tuple[Fate, UUID | None]:
         """Hand a message to the one that waits for it, or start a process with it, or keep it; which."""
         for process, subscription in correlating.receivers(self._work, name, key):
             received = on.MessageReceived(at=self._work.now, subscription=subscription, variables=variables)

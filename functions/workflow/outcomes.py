@@ -71,6 +71,10 @@ def close(outcome: Outcome, trigger: on.AnyTrigger, holder: str | None) -> None:
             changes.decisions_gone.add(trigger.decision)
         case on.TaskCompleted():
             changes.ended_tasks[trigger.task] = _ended(trigger.task, "completed", holder)
+        case on.Suspended():
+            outcome.events.append(lambda of: events.ProcessSuspended(**of.identity()))
+        case on.Resumed():
+            outcome.events.append(lambda of: events.ProcessResumed(**of.identity()))
         case _:
             pass
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from common.errors import NotFound
 from common.identifiers import uuid7
@@ -87,7 +88,7 @@ def create(document: bytes, request: Request, work: Work) -> Added:
 
     A document that cannot run is refused, each fault named with its element.
     """
-    found, faults = documents.read(request)
+    found, faults = documents.read(document, request.media_type)
     if wrong := errors(faults):
         raise DefinitionFaulty(wrong)
     kept = [_add(work, process, request.media_type or documents.JSON) for process in found]
@@ -126,7 +127,7 @@ def _add(work: Work, process: Process, media_type: str) -> Row[Any]:
 )
 def validate(document: bytes, request: Request) -> Validation:
     """Say everything that is wrong with a document, without keeping it."""
-    found, faults = documents.read(request)
+    found, faults = documents.read(document, request.media_type)
     return Validation(not errors(faults), [process.key for process in found], faults)
 
 
@@ -144,7 +145,7 @@ def list_(
         statement = statement.where(table.c.status == status)
     if q:
         statement = statement.where(table.c.key.startswith(q, autoescape=True))
-    latest = statement.distinct(table.c.key).order_by(table.c.key, table.c.number.desc()).subquery()
+    latest = statement.ext(distinct_on(table.c.key)).order_by(table.c.key, table.c.number.desc()).subquery()
     asked = keyset(select(latest), [(latest.c.key, False)], paging.after(scope, [str]), paging.limit)
     rows: list[Any] = list(work.execute(asked).all())
     return page(rows, paging.limit, scope, lambda row: [row.key], summary)
