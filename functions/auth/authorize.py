@@ -160,6 +160,7 @@ def _asking(asked: AuthorizationRequest, work: Work) -> _Asking:
         raise _Unreturnable("The application is not registered here for signing in.")
     if not redirects.permitted(asked.redirect_uri, client.redirect_uris):
         raise _Unreturnable("The application wants to be returned to an address that it has not registered.")
+    work.enter(client.tenant_id)
     row = work.execute(select(tenants.c.slug, tenants.c.name).where(tenants.c.id == client.tenant_id)).one()
     return _Asking(client, row.slug, row.name)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from auth import opaque
+from auth import keys, opaque
 from auth.errors import InvalidClient, OAuthError
 from auth.issuing import FIRST_PARTY
 from common.request import Request
@@ -18,11 +18,11 @@ from common.work import Work
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 
-_ENTER = text("""
-select id, tenant_id, name, secret_hash, grant_types, redirect_uris, permissions, token_alg,
-       authorization_version
-from auth.client_of(:client)
-""")
+_READ = text(f"""
+select c.id, c.tenant_id, c.name, c.secret_hash, c.grant_types, c.redirect_uris, c.permissions, c.token_alg,
+       c.authorization_version, {keys.CURRENT.format(alg="c.token_alg")}
+from auth.client_of(:client) c
+""")  # noqa: S608 - our own SQL
 _FAILED = "Client id and secret do not match; check both."
 
 
@@ -39,6 +39,8 @@ class Client:
     permissions: list[str]
     token_alg: str
     authorization_version: int
+    signing_key: str | None
+    """The id of the key in use that signs its tokens."""
 
     @property
     def public(self) -> bool:
@@ -46,16 +48,13 @@ class Client:
 
 
 def find(client_id: str, work: Work) -> Client | None:
-    """The living client with the id; its tenant is entered."""
+    """The living client with the id."""
     try:
         identifier = UUID(client_id)
     except ValueError:
         return None
-    row = work.execute(_ENTER, {"client": identifier}).one_or_none()
-    if row is None:
-        return None
-    work.enter(row.tenant_id)
-    return Client(*tuple(row))
+    row = work.execute(_READ, {"client": identifier, "now": work.now}).one_or_none()
+    return None if row is None else Client(*tuple(row))
 
 
 def authenticate(request: Request, client_id: str, client_secret: str, work: Work) -> Client | None:

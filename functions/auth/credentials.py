@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from auth import metrics, passwords, second_factor, subjects, throttle
 from auth.errors import BadCredentials, OneTimeCodeRequired, Throttled
-from auth.events import PLATFORM_TENANT, LoginFailed, UserLocked
+from auth.events import LoginFailed, UserLocked
 from auth.subjects import Subject
 from auth.tables import users
 from auth.throttle import Attempt
@@ -43,7 +43,6 @@ def verify(given: Presented, request: Request, work: Work) -> tuple[Subject, lis
         metrics.login_attempts_total.inc(result="throttled")
         wait = (attempt.address_blocked_until - work.now).total_seconds()
         raise Throttled("Too many sign-ins failed from your address.", retry_after=int(wait) + 1)
-    work.enter(attempt.tenant or PLATFORM_TENANT)
     subject = subjects.by_email(work, email)
     matched = passwords.matches(subject.password_hash if subject else None, given.password)
     locked = attempt.account_blocked_until is not None and attempt.account_blocked_until > work.now
@@ -59,7 +58,7 @@ def verify(given: Presented, request: Request, work: Work) -> tuple[Subject, lis
         if not second_factor.accepts(work, subject, given.otp):
             raise _refusal(subject, "otp", attempt, request, work)
         methods.append("otp")
-    throttle.clear(work, attempt.account)
+    throttle.succeed(work, attempt)
     if passwords.outdated(subject.password_hash or ""):
         rehashed = update(users).where(users.c.tenant_id == work.tenant, users.c.id == subject.id)
         work.execute(rehashed.values(password_hash=passwords.digest(given.password)))

@@ -43,7 +43,7 @@ graph.expose("Mutation", "deleteRole", roles.remove)
 graph.expose("Mutation", "revokeSession", sessions.revoke)
 
 
-@operation("POST /auth/graphql", permission=SELF, memory=1024)
+@operation("POST /auth/graphql", permission=SELF, emits=graph.emits, memory=1024)
 def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
     """Ask auth's part of the federated graph; the gateway is the front door to all of it."""
     return graph.answer(asked, request, work)

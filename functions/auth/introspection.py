@@ -65,6 +65,7 @@ def introspect(asked: TokenForm, request: Request, work: Work) -> Introspection:
         raise InvalidClient("Introspection is for clients with a secret.")
     if not asked.token:
         raise OAuthError("invalid_request", "token is missing.")
+    work.enter(client.tenant_id)
     claims = _claims(asked.token, work)
     if claims is None:
         return _of_refresh(asked.token, client, request, work)

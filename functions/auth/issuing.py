@@ -146,7 +146,7 @@ def tokens(
     granted = scope_of(subject, scope)
     issued = int(work.now.timestamp())
     expires = min(issued + subject.settings.access_token_seconds, int(session.expires_at.timestamp()))
-    key = keys.current(work, alg)
+    key = keys.current(work, alg, known=subject.signing_key if alg == "ES256" else None)
     claims = Claims(
         iss=issuer(request),
         sub=subject.id,

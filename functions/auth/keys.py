@@ -127,11 +127,23 @@ class SigningKey:
         return f"{signed}.{encode(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
+CURRENT = """(
+    select k.kid from auth.signing_keys k
+    where k.alg = {alg} and k.active_at <= :now and (k.retired_at is null or k.retired_at > :now)
+    order by k.active_at desc limit 1
+)"""
+"""SQL for the id of the key in use, for statements that have a round trip to make anyway."""
+
 _decrypted: dict[str, SigningKey] = {}
 
 
-def current(work: Work, alg: str = "ES256") -> SigningKey:
-    """The algorithm's key in use; the first one is made when it is first needed."""
+def current(work: Work, alg: str = "ES256", known: str | None = None) -> SigningKey:
+    """The algorithm's key in use; the first one is made when it is first needed.
+
+    ``known`` is its id where a statement of this transaction has read it (:data:`CURRENT`).
+    """
+    if known in _decrypted:
+        return _decrypted[known]
     newest = (
         select(signing_keys.c.kid, signing_keys.c.private_key)
         .where(

@@ -123,7 +123,7 @@ def _prove(subject: Subject, password: str, request: Request, work: Work) -> Non
     if not passwords.matches(subject.password_hash, password):
         throttle.fail(work, attempt, locked=False)
         raise WrongPassword("The present password is another.")
-    throttle.clear(work, attempt.account)
+    throttle.succeed(work, attempt)
 
 
 def _subject(principal: Principal, work: Work) -> Subject:

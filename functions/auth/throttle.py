@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, text
 
+from auth.events import PLATFORM_TENANT
 from auth.tables import sign_in_failures
 from common.database import sqlstate
 from common.errors import Unavailable
@@ -41,7 +42,7 @@ ADDRESS = Limit(50, timedelta(seconds=30), timedelta(hours=1))
 FORGOTTEN_AFTER = timedelta(hours=24)
 
 _ENTER = text("""
-select tenant, account_blocked_until, address_blocked_until
+select tenant, account_failures, account_blocked_until, address_blocked_until
 from auth.enter_sign_in(:slug, :account, :address)
 """)
 _FAIL = text("""
@@ -65,6 +66,7 @@ class Attempt:
     tenant: UUID | None
     account: bytes
     address: bytes
+    account_failures: int
     account_blocked_until: datetime | None
     address_blocked_until: datetime | None
 
@@ -75,7 +77,7 @@ def account_key(slug: str, email: str) -> bytes:
 
 
 def begin(work: Work, slug: str, email: str, source_ip: str) -> Attempt:
-    """Wait for the account's turn, find the tenant, and read who is closed out."""
+    """Wait for the account's turn, enter the tenant, or none's, and read who is closed out."""
     account, address = account_key(slug, email), sha256(f"address\0{source_ip}".encode()).digest()
     try:
         row = work.execute(_ENTER, {"slug": slug, "account": account, "address": address}).one()
@@ -83,7 +85,15 @@ def begin(work: Work, slug: str, email: str, source_ip: str) -> Attempt:
         if sqlstate(error) == "55P03":  # lock_timeout
             raise Unavailable("Many sign-ins to this account wait already; try again in a moment.") from error
         raise
-    return Attempt(row.tenant, account, address, row.account_blocked_until, row.address_blocked_until)
+    work.entered(row.tenant or PLATFORM_TENANT)
+    return Attempt(
+        row.tenant,
+        account,
+        address,
+        row.account_failures or 0,
+        row.account_blocked_until,
+        row.address_blocked_until,
+    )
 
 
 @dataclass(frozen=True)
@@ -111,8 +121,14 @@ def fail(work: Work, attempt: Attempt, *, locked: bool) -> Closed | None:
     return None if until is None else Closed(until, failures[attempt.account])
 
 
+def succeed(work: Work, attempt: Attempt) -> None:
+    """Forget the account's failures: its owner has signed in."""
+    if attempt.account_failures:
+        clear(work, attempt.account)
+
+
 def clear(work: Work, account: bytes) -> None:
-    """Forget an account's failures: its owner has signed in, or was let in again."""
+    """Forget an account's failures: its owner was let in again."""
     work.execute(delete(sign_in_failures).where(sign_in_failures.c.key == account))
 
 

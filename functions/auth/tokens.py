@@ -171,7 +171,7 @@ def _by_credentials(asked: TokenRequest, client: Client, request: Request, work:
     )
     metrics.token_generations_total.inc(grant="client_credentials")
     return TokenResponse(
-        access_token=keys.current(work, client.token_alg).sign(claims),
+        access_token=keys.current(work, client.token_alg, known=client.signing_key).sign(claims),
         token_type="Bearer",  # noqa: S106 - the type's name
         expires_in=CLIENT_LIFETIME,
         scope=claims.scope,

@@ -231,15 +231,19 @@ def _create_functions() -> None:
     op.execute("""
         create function auth.enter_sign_in(
             p_slug text, p_account bytea, p_address bytea,
-            out tenant uuid, out account_blocked_until timestamptz, out address_blocked_until timestamptz
+            out tenant uuid, out account_failures integer,
+            out account_blocked_until timestamptz, out address_blocked_until timestamptz
         ) language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
         begin
             perform pg_advisory_xact_lock(hashtextextended(encode(p_account, 'hex'), 0));
             select t.id into tenant from auth.tenants t where t.slug = p_slug;
-            select f.blocked_until into account_blocked_until
+            select f.failures, f.blocked_until into account_failures, account_blocked_until
             from auth.sign_in_failures f where f.key = p_account;
             select f.blocked_until into address_blocked_until
             from auth.sign_in_failures f where f.key = p_address;
+            perform set_config(
+                'app.tenant_id', coalesce(tenant, '00000000-0000-0000-0000-000000000000')::text, true
+            );
         end $$
     """)
     # A client is known by its id alone; its tenant is read with it.

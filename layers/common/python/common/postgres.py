@@ -37,9 +37,10 @@ class Cursor(pg8000.dbapi.Cursor):  # type: ignore[misc]
         connection = self._c
         if connection is None:
             raise InterfaceError("Cursor closed")
-        if not connection._in_transaction and not connection.autocommit:
-            connection.execute_simple("begin transaction")
-        self._context = connection.execute_unnamed(_numbered(operation), args, self._input_oids)
+        begins = not connection._in_transaction and not connection.autocommit
+        self._context = connection.execute_unnamed(
+            _numbered(operation), args, self._input_oids, begins=begins
+        )
         self._row_iter = None if self._context.rows is None else iter(self._context.rows)
         self._input_oids = ()
         self.input_types = []
@@ -52,20 +53,30 @@ class Connection(pg8000.dbapi.Connection):  # type: ignore[misc]
         return Cursor(self)
 
     def execute_unnamed(
-        self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
+        self,
+        statement: str,
+        vals: Sequence[Any] = (),
+        oids: Sequence[int] = (),
+        stream: Any = None,
+        *,
+        begins: bool = False,
     ) -> Any:
-        """Parse, bind, describe, execute and sync, sent together."""
+        """Parse, bind, describe, execute and sync, sent together; with ``begins``, behind a ``begin``."""
         if stream is not None:
             return super().execute_unnamed(statement, vals, oids, stream)
         if self._sock is None:
             raise InterfaceError("connection is closed")
         context = core.Context(statement)
+        if begins:
+            self._send_message(core.QUERY, b"begin" + core.NULL_BYTE)
         self.send_PARSE(_UNNAMED, statement, oids)
         self.send_BIND(_UNNAMED, core.make_params(self.py_types, vals))
         self._send_message(core.DESCRIBE, core.PORTAL + _UNNAMED)
         self.send_EXECUTE()
         core._write(self._sock, core.SYNC_MSG)
         core._flush(self._sock)
+        if begins:
+            self.handle_messages(core.Context("begin"))
         self.handle_messages(context)
         return context
 

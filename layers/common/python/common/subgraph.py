@@ -32,7 +32,7 @@ them; who may see what stands there too::
     graph.expose("Query", "customers", customers.list_)           # an operation as it is, permission and all:
     graph.expose("Mutation", "createCustomer", customers.create)  # `input` is its body, `first`/`after` page,
                                                                   # `version` is If-Match, the others by name
-    @operation("POST /masterdata/graphql", permission=SELF, memory=1024)
+    @operation("POST /masterdata/graphql", permission=SELF, emits=graph.emits, memory=1024)
     def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
         # a docstring: it feeds the API's reference
         return graph.answer(asked, request, work)
@@ -198,6 +198,12 @@ class Subgraph:
     def expose(self, kind: str, name: str, operation: Operation[..., Any]) -> None:
         """Let a field be an operation, with its permission."""
         self._exposed[kind, name] = _Exposed(operation)
+
+    @property
+    def emits(self) -> tuple[type[Any], ...]:
+        """The events of the operations exposed, for the declaration of the graph's own."""
+        every = (struct for exposed in self._exposed.values() for struct in exposed.operation.emits)
+        return tuple(dict.fromkeys(every))
 
     def answer(self, asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
         """Execute a request and answer it (GraphQL over HTTP: 400 if nothing could be executed, where the
@@ -365,11 +371,11 @@ class _Exposed:
     """An operation as a field: its arguments from the field's, its permission before all."""
 
     def __init__(self, operation: Operation[..., Any]) -> None:
-        self._operation = operation
+        self.operation = operation
         self._parameters = parameters(operation)
 
     def __call__(self, call: _Call, arguments: Mapping[str, Any]) -> Any:
-        permission = self._operation.permission
+        permission = self.operation.permission
         if permission not in (PUBLIC, SELF) and not call.work.principal.may(permission):
             raise Forbidden(f"This needs the permission {permission}.", permission=permission)
         given = {}
@@ -397,7 +403,7 @@ class _Exposed:
                         continue
                     value = _converted(arguments.get(parameter.name), parameter.type)
             given[parameter.name] = value
-        result = self._operation.function(**given)
+        result = self.operation.function(**given)
         result = result.body if isinstance(result, Response) else result
         # An operation without an answer has been done: the graph has no empty type.
         return True if result is None else result
