@@ -2,7 +2,8 @@
 
 CloudWatch Logs delivers a batch at least once. Every line carries an identifier of its own; a line is
 counted in the transaction that records its identifier, so a repeated batch counts nothing and a crash
-between the two cannot happen.
+between the two cannot happen. A line that was written ahead of its operation's commit names the
+transaction, and counts if that committed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +40,19 @@ delete from platform.metric_line where id in (
 )
 """)
 _MARGIN = timedelta(hours=1)
+# The database refuses to tell of transactions to come, as those of another database may seem to be. Ours is
+# younger than any that a line can name.
+_ENDS = text("""
+select xid,
+    case when xid::xid8 < pg_current_xact_id() then pg_xact_status(xid::xid8) end as fate
+from unnest(cast(:xids as text[])) as given(xid)
+""")
+PATIENCE = 10.0
+"""Seconds that a transaction is waited for; its line comes moments before its end."""
+
+
+class StillOpenError(Exception):
+    """A transaction has not ended: the batch is to be delivered again."""
 
 
 @on_metric_lines(service=PLATFORM, uses={Uses.METRICS}, timeout=60, memory=256)
@@ -47,16 +62,33 @@ def collect(event: dict[str, Any], work: Work) -> dict[str, int]:
     if not lines:
         return {"lines": 0, "counted": 0}
     new = {row.id for row in work.execute(_NEW, {"ids": sorted(lines)})}
+    counted = sorted(new - _undone({i: lines[i] for i in new}, work))
     totals: Counter[Series] = Counter()
     exemplars: dict[Series, Exemplar] = {}
-    for identifier in sorted(new):
+    for identifier in counted:
         for sample in samples(lines[identifier]):
             totals[sample.series] += sample.value  # type: ignore[assignment]
             if sample.exemplar is not None:
                 exemplars[sample.series] = sample.exemplar
     series.add(work.connection, totals, exemplars)
     work.execute(_FORGET, {"memory": MEMORY})
-    return {"lines": len(lines), "counted": len(new)}
+    return {"lines": len(lines), "counted": len(counted)}
+
+
+def _undone(lines: dict[str, dict[str, Any]], work: Work) -> set[str]:
+    """The lines whose transactions did not commit, those included of which the database knows nothing."""
+    named = {i: str(line["transaction"]) for i, line in lines.items() if "transaction" in line}
+    waiting, committed = sorted({xid for xid in named.values() if xid.isdecimal()}), set[str]()
+    deadline = time.monotonic() + PATIENCE
+    while waiting:
+        ends = {row.xid: row.fate for row in work.execute(_ENDS, {"xids": waiting})}
+        committed |= {xid for xid, end in ends.items() if end == "committed"}
+        waiting = sorted(xid for xid, end in ends.items() if end == "in progress")
+        if waiting and time.monotonic() > deadline:
+            raise StillOpenError(f"Transactions {', '.join(waiting)} are open after {PATIENCE:.0f} s.")
+        if waiting:
+            time.sleep(0.1)
+    return {i for i, xid in named.items() if xid not in committed}
 
 
 def _lines(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

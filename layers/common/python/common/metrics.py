@@ -147,11 +147,12 @@ def finish(operation: str, status: str, seconds: float, line: str, trace: Trace,
     flush(line, trace, trace_id=trace.trace_id, cold_start="true" if cold else "false", **properties)
 
 
-def flush(line: str, trace: Trace | None = None, **properties: str) -> None:
+def flush(line: str, trace: Trace | None = None, transaction: str = "", **properties: str) -> None:
     """Write what was recorded as EMF lines, one for each set of labels.
 
     ``line`` identifies this flush for all time: the collector counts a line once however often it is
-    delivered; without one it is for CloudWatch alone. A sampled ``trace`` is the exemplar of what was
+    delivered; without one it is for CloudWatch alone. With the id of a ``transaction`` that has not ended
+    yet, the collector counts the line if that commits. A sampled ``trace`` is the exemplar of what was
     observed. ``properties`` are not metrics but searchable members of the first line.
     """
     global _lines, _settled
@@ -178,6 +179,8 @@ def flush(line: str, trace: Trace | None = None, **properties: str) -> None:
             emf.add_metric(metric.name, metric.unit, value)
         if line:
             emf.add_metadata("line", f"{line}:{_lines}")
+        if transaction:
+            emf.add_metadata("transaction", transaction)
         if trace is not None and trace.sampled:
             emf.add_metadata("exemplar", trace.trace_id)
         own_buckets = {m.name: m.buckets for m, _ in values if m.buckets not in ((), LATENCY_BUCKETS)}

@@ -28,6 +28,7 @@ with recorded as (
 )
 insert into platform.outbox (id, shard, topic, key, payload, headers)
 select id, shard, type, stream, payload, headers from recorded order by version
+returning pg_current_xact_id()::text
 """
 
 
@@ -68,8 +69,8 @@ def next_version(connection: Connection, schema: str, tenant: UUID, stream: str)
     return int(connection.execute(text(_LAST.format(schema=schema)), place).scalar_one()) + 1
 
 
-def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -> None:
-    """Store the events, and queue them for the relay: one statement for all."""
+def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -> str:
+    """Store the events, and queue them for the relay: one statement for all. Gives the transaction's id."""
     records = []
     for envelope in envelopes:
         payload = bytes(envelope.data)
@@ -91,7 +92,8 @@ def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -
                 envelope.headers(),
             )
         )
-    connection.execute(_append_to(schema), {"records": msgspec.json.encode(records).decode()})
+    appended = connection.execute(_append_to(schema), {"records": msgspec.json.encode(records).decode()})
+    return str(appended.scalars().first())
 
 
 @cache
