@@ -98,5 +98,9 @@ class TopicPipeline:
 
 def envelope_of(record: dict[str, Any]) -> Envelope:
     """The envelope of one record of a Lambda Kafka event (values base64, headers as lists of bytes)."""
-    headers = {name: bytes(value).decode() for header in record["headers"] for name, value in header.items()}
+    headers = {
+        name: bytes(byte & 0xFF for byte in value).decode()
+        for header in record["headers"]
+        for name, value in header.items()
+    }
     return Envelope.of_record(headers, base64.b64decode(record["value"]))
