@@ -18,6 +18,7 @@ from masterdata import jobs, selection, storage, tables
 from masterdata.entities import RECORDS
 from masterdata.files import columns
 from masterdata.jobs import MEDIA_TYPES, LostLeaseError, Reference
+from masterdata.records import told_rows
 
 REQUESTS = "masterdata/exports/requests/"
 RESULTS = "masterdata/exports/results/"
@@ -166,7 +167,8 @@ class _Exporter:
 
     def _page(self, work: Work, after: UUID | None) -> list[dict[str, Any]]:
         table = self._entity.table
-        statement = select(self._records.body, *self._codes()).where(table.c.tenant_id == self._job.tenant)
+        codes = [code.label(f"code_{n}") for n, code in enumerate(self._codes())]
+        statement = select(*self._records.columns, *codes).where(table.c.tenant_id == self._job.tenant)
         if not self._row.archived:
             statement = statement.where(table.c.archived_at.is_(None))
         if self._row.filter:
@@ -174,7 +176,9 @@ class _Exporter:
             statement = statement.where(selection.condition(self._row.filter, known))
         if after is not None:
             statement = statement.where(table.c.id > after)
-        return [self._told(*row) for row in work.execute(statement.order_by(table.c.id).limit(PAGE))]
+        rows = statement.order_by(table.c.id).limit(PAGE).subquery("r")
+        told = told_rows(rows, *(rows.c[code.name] for code in codes)).order_by(rows.c.id)
+        return [self._told(*row) for row in work.execute(told)]
 
     def _codes(self) -> list[ScalarSelect[str]]:
         """The codes of the records that each record refers to, which mean something elsewhere too."""

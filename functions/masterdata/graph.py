@@ -17,7 +17,7 @@ from common.work import Work
 from masterdata import accounts, customers, products, vendors
 from masterdata.history import Change
 from masterdata.history import history as told_history
-from masterdata.records import Records, timed
+from masterdata.records import Records, as_json, timed, told_rows
 
 MOST = 100
 """Records that a user's field lists at most."""
@@ -77,13 +77,13 @@ def _created(records: Records[Any, Any], users: Sequence[Any], work: Work, first
     names = [f"user:{user['id']}" for user in users]
     actors = values(column("actor", Text), name="actors").data([(name,) for name in dict.fromkeys(names)])
     latest = (
-        select(records.body.label("body"))
+        select(*records.columns)
         .where(table.c.tenant_id == work.tenant, table.c.created_by == actors.c.actor)
         .order_by(table.c.id.desc())
         .limit(first)
         .lateral("latest")
     )
-    statement = select(actors.c.actor, latest.c.body).join_from(actors, latest, literal(True))
+    statement = select(actors.c.actor, as_json(latest).label("body")).join_from(actors, latest, literal(True))
     found: dict[str, list[Any]] = {}
     with timed(records.entity.one, "list"):
         for row in work.execute(statement):
@@ -136,18 +136,15 @@ def children_of(found: Sequence[accounts.Account], work: Work) -> list[list[Any]
     """The accounts below many, in one statement."""
     records = accounts.records
     table = records.entity.table
-    statement = (
-        select(records.body)
-        .where(
-            table.c.tenant_id == work.tenant,
-            table.c.parent_id.in_([account.id for account in found]),
-            table.c.archived_at.is_(None),
-        )
-        .order_by(table.c.code)
+    rows = select(*records.columns).where(
+        table.c.tenant_id == work.tenant,
+        table.c.parent_id.in_([account.id for account in found]),
+        table.c.archived_at.is_(None),
     )
+    living = rows.subquery("r")
     below: dict[UUID | None, list[Any]] = {}
     with timed("account", "list"):
-        for body in work.execute(statement).scalars():
+        for body in work.execute(told_rows(living).order_by(living.c.code)).scalars():
             account = records.told(body)
             below.setdefault(account.parent_id, []).append(account)
     return [below.get(account.id, []) for account in found]

@@ -20,7 +20,7 @@ from common.work import Work
 from masterdata import metrics, patching
 from masterdata.errors import Archived
 from masterdata.events import telling
-from masterdata.records import Records
+from masterdata.records import Records, told_rows
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,14 @@ class Batch:
 
     def _existing(self, codes: list[str]) -> dict[str, Any]:
         table = self._entity.table
-        statement = (
-            select(self._records.body)
+        rows = (
+            select(*self._records.columns)
             .where(table.c.tenant_id == self._work.tenant, table.c.code.in_(codes))
             .order_by(table.c.code)  # so that two imports of the same records wait instead of deadlocking
             .with_for_update()
         )
-        found = [self._records.told(body) for body in self._work.execute(statement).scalars()]
+        bodies = self._work.execute(told_rows(rows.subquery("r"))).scalars()
+        found = [self._records.told(body) for body in bodies]
         return {record.code: record for record in found}
 
     def _next_version(self, before: Any, after: Any) -> dict[str, Any]:
@@ -167,24 +168,22 @@ class Batch:
     def _insertion(self, columns: list[str]) -> TextClause:
         table, names = self._entity.table.fullname, ", ".join(columns)
         return text(
-            f"insert into {table} as r ({names}) "  # noqa: S608 - names of our own columns
+            f"with r as (insert into {table} ({names}) "  # noqa: S608 - names of our own columns
             f"select {names} from json_populate_recordset(null::{table}, cast(:rows as json)) "
-            f"where tenant_id = :tenant returning {self._told}"
+            f"where tenant_id = :tenant returning {', '.join(self._entity.told)}) "
+            "select row_to_json(r)::text from r"
         )
 
     def _update(self, columns: list[str]) -> TextClause:
         table = self._entity.table.fullname
         changes = ", ".join(f"{name} = n.{name}" for name in columns if name != "id")
         return text(
-            f"update {table} r set {changes} "  # noqa: S608 - names of our own columns
+            f"with r as (update {table} o set {changes} "  # noqa: S608 - names of our own columns
             f"from json_populate_recordset(null::{table}, cast(:rows as json)) n "
-            f"where r.tenant_id = :tenant and r.id = n.id returning {self._told}"
+            f"where o.tenant_id = :tenant and o.id = n.id "
+            f"returning {', '.join(f'o.{name}' for name in self._entity.told)}) "
+            "select row_to_json(r)::text from r"
         )
-
-    @property
-    def _told(self) -> str:
-        pairs = ", ".join(f"'{name}', r.{name}" for name in self._entity.told)
-        return f"json_build_object({pairs})::text"
 
     def _one_by_one(self, entries: Sequence[Entry]) -> Outcome:
         outcome = Outcome()

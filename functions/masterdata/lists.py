@@ -29,7 +29,7 @@ from masterdata import selection
 from masterdata.language import orders
 from masterdata.language.errors import LanguageError
 from masterdata.matching.folding import fold, patterns
-from masterdata.records import Records, timed
+from masterdata.records import Records, timed, told_rows
 from masterdata.tables import event_store
 from masterdata.types import Kept, New
 
@@ -60,7 +60,7 @@ def listed(records: Records[N, R], work: Work, paging: Paging, wanted: Wanted) -
         return Page([])
     entity = records.entity
     table = entity.table
-    statement: Select[Any] = select(records.body.label("body")).where(table.c.tenant_id == work.tenant)
+    statement: Select[Any] = select(*records.columns).where(table.c.tenant_id == work.tenant)
     order = _order(records, wanted)
     if wanted.q:
         statement, rank = _searched(statement, entity.many, table.c.id, wanted.q)
@@ -77,9 +77,13 @@ def listed(records: Records[N, R], work: Work, paging: Paging, wanted: Wanted) -
     after = paging.after(scope, [kind for _, kind, _ in order])
     keys = [key.label(f"key_{n}") for n, (key, _, _) in enumerate(order)]
     statement = statement.add_columns(*keys)
-    statement = keyset(statement, [(key, descends) for key, _, descends in order], after, paging.limit)
+    found = keyset(statement, [(key, descends) for key, _, descends in order], after, paging.limit).subquery(
+        "r"
+    )
+    told = [found.c[key.name] for key in keys]
+    ordered = [key.desc() if falls else key for key, (_, _, falls) in zip(told, order, strict=True)]
     with timed(entity.one, "search" if wanted.q else "list"):
-        rows: list[Any] = list(work.execute(statement).all())
+        rows: list[Any] = list(work.execute(told_rows(found, *told).order_by(*ordered)).all())
     return page(rows, paging.limit, scope, lambda row: row[1:], lambda row: records.told(row[0]))
 
 

@@ -20,7 +20,7 @@ from masterdata.matching.partners import Reason, score
 from masterdata.operations import Declarer
 from masterdata.partners import NewPartner, Partner, traits
 from masterdata.patching import merge as merge_json
-from masterdata.records import Records, timed
+from masterdata.records import Records, timed, told_rows
 
 N = TypeVar("N", bound=NewPartner)
 R = TypeVar("R", bound=Partner)
@@ -166,11 +166,12 @@ def _partners(
     if not identifiers:
         return {}
     table = records.entity.table
-    statement = select(table.c.id, table.c.match_keys, records.body).where(
+    wanted = select(*records.columns, table.c.match_keys).where(
         table.c.tenant_id == work.tenant, table.c.id.in_(identifiers), table.c.archived_at.is_(None)
     )
-    rows: list[Any] = list(work.execute(statement).all())
-    return {row[0]: (records.told(row[2]), row[1]) for row in rows}
+    found = wanted.subquery("r")
+    rows: list[Any] = list(work.execute(told_rows(found, found.c.match_keys)).all())
+    return {(partner := records.told(row.body)).id: (partner, row.match_keys) for row in rows}
 
 
 def _side(partner: Partner) -> Side:

@@ -11,7 +11,22 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Text, bindparam, case, cast, func, null, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.sql.selectable import AliasedReturnsRows
 
 from common.errors import Conflict, NotFound
 from common.etag import IfMatch
@@ -33,22 +48,21 @@ class Records(Generic[N, R]):
     """The records of one entity: rows of a table, told as a struct.
 
     The database tells a row as JSON, which is read straight into the struct: one value to fetch instead of
-    one for each column.
+    one for each column. It is the whole row of a subquery that becomes JSON: building an object from named
+    columns costs PostgreSQL six times as much.
     """
 
     def __init__(self, entity: Entity[N, R]) -> None:
         self.entity = entity
         self._cache: RecordCache[R] = RecordCache()
         table = entity.table
-        self.body: ColumnElement[str] = cast(
-            func.json_build_object(*(part for name in entity.told for part in (name, table.c[name]))), Text
-        )
+        self.columns: list[ColumnElement[Any]] = [table.c[name] for name in entity.told]
         here = (table.c.tenant_id == bindparam("tenant"), table.c.id == bindparam("identifier"))
-        self._read = select(
-            table.c.version,
-            case((table.c.version == bindparam("known"), null()), else_=self.body).label("body"),
-        ).where(*here)
-        self._insert = table.insert().returning(self.body)
+        row = select(*self.columns).where(*here).subquery("r")
+        body = case((row.c.version == bindparam("known"), null()), else_=as_json(row))
+        self._read = select(row.c.version, body.label("body"))
+        self._insertions: dict[tuple[str, ...], Select[Any]] = {}
+        self._updates: dict[tuple[str, ...], Select[Any]] = {}
 
     def create(self, work: Work, new: N) -> R:
         """Create a record at version 1, and say so."""
@@ -57,7 +71,7 @@ class Records(Generic[N, R]):
         with timed(entity.one, "create"):
             entity.rules.before_write(work, None, new)
             row = self.row(new) | self.birth(work)
-            record = self.told(work.execute(self._insert, row).scalar_one())
+            record = self.told(work.execute(self._insertion(tuple(row)), _bound(row)).scalar_one())
         work.emit(telling(entity.events.created, record))
         return record
 
@@ -105,7 +119,8 @@ class Records(Generic[N, R]):
     def many(self, work: Work, identifiers: list[UUID]) -> dict[UUID, R]:
         """Those of the records that the tenant has."""
         table = self.entity.table
-        statement = select(self.body).where(table.c.tenant_id == work.tenant, table.c.id.in_(identifiers))
+        rows = select(*self.columns).where(table.c.tenant_id == work.tenant, table.c.id.in_(identifiers))
+        statement = told_rows(rows.subquery("r"))
         with timed(self.entity.one, "read"):
             found = [self.told(body) for body in work.execute(statement).scalars()]
         return {record.id: record for record in found}
@@ -167,23 +182,42 @@ class Records(Generic[N, R]):
 
     def write(self, work: Work, before: R, expected: IfMatch, values: dict[str, Any]) -> R:
         """The next version of a record; refused if another one came between."""
-        table = self.entity.table
         after = {"version": before.version + 1, "updated_at": work.now, "updated_by": work.principal.name}
-        statement = (
-            update(table)
-            .where(
-                table.c.tenant_id == work.tenant,
-                table.c.id == before.id,
-                table.c.version == before.version,
-            )
-            .values(**values, **after)
-            .returning(self.body)
-        )
-        body = work.execute(statement).scalar_one_or_none()
+        place = {"tenant": work.tenant, "identifier": before.id, "known": before.version}
+        statement = self._update((*values, *after))
+        body = work.execute(statement, place | _bound(values | after)).scalar_one_or_none()
         if body is None:
             expected.check(self.get(work, before.id).version)
             raise Conflict("Another change came first; read it again and repeat yours.")
         return self.told(body)
+
+    def _insertion(self, names: tuple[str, ...]) -> Select[Any]:
+        """The statement that inserts these columns and tells the record; made once for each set of them."""
+        if names not in self._insertions:
+            insertion = self.entity.table.insert().values(self._parameters(names)).returning(*self.columns)
+            self._insertions[names] = told_rows(insertion.cte("r"))
+        return self._insertions[names]
+
+    def _update(self, names: tuple[str, ...]) -> Select[Any]:
+        """The statement that changes these columns of one version and tells the record."""
+        if names not in self._updates:
+            table = self.entity.table
+            change = (
+                update(table)
+                .where(
+                    table.c.tenant_id == bindparam("tenant"),
+                    table.c.id == bindparam("identifier"),
+                    table.c.version == bindparam("known"),
+                )
+                .values(self._parameters(names))
+                .returning(*self.columns)
+            )
+            self._updates[names] = told_rows(change.cte("r"))
+        return self._updates[names]
+
+    def _parameters(self, names: tuple[str, ...]) -> dict[str, BindParameter[Any]]:
+        columns = self.entity.table.c
+        return {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
 
     def row(self, new: N) -> dict[str, Any]:
         """The columns of what the caller wrote, with those that follow from it."""
@@ -212,6 +246,21 @@ class Records(Generic[N, R]):
     def missing(self, identifier: UUID) -> NotFound:
         """The refusal for a record that the tenant does not have."""
         return NotFound(f"There is no {self.entity.one} {identifier}.")
+
+
+def _bound(values: dict[str, Any]) -> dict[str, Any]:
+    return {f"new_{name}": value for name, value in values.items()}
+
+
+def as_json(rows: FromClause) -> ColumnElement[str]:
+    """A whole row of a named subquery, as JSON text."""
+    assert isinstance(rows, AliasedReturnsRows)
+    return cast(func.row_to_json(literal_column(rows.name)), Text)
+
+
+def told_rows(rows: FromClause, *besides: ColumnElement[Any]) -> Select[Any]:
+    """The rows of a named subquery, each as JSON text with some of its columns besides."""
+    return select(as_json(rows).label("body"), *besides).select_from(rows)
 
 
 def storable(value: Any) -> Any:

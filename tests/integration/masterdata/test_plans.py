@@ -60,7 +60,7 @@ def _statement(platform: Platform, owner: Caller, **query: Any) -> tuple[str, An
     seen: list[tuple[str, Any]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "json_build_object" in statement:
+        if "row_to_json" in statement:
             seen.append((statement, parameters))
 
     from common import database
