@@ -1,8 +1,8 @@
 """The workers that are built in: jobs of type ``http`` send a request, those of type ``lambda`` invoke one.
 
 ``http``: settings ``url``, ``method`` (POST), ``headers``, ``body`` (the variables), ``timeout`` (10
-seconds). The result is ``status`` and ``body``, which the task's outputs pick from. 408, 429 and 5xx are tried again,
-other refusals are incidents at once. Each request carries the job's id as ``Idempotency-Key``.
+seconds). The result is ``status`` and ``body``, which the task's outputs pick from. 408, 429 and 5xx are
+tried again, other refusals are incidents at once. Each request carries the job's id as ``Idempotency-Key``.
 
 ``lambda``: settings ``function`` and ``payload`` (the variables). Only functions named
 ``groundwork-<stage>-task-...`` are invoked, so that a model reaches none of the platform's own. The result is
