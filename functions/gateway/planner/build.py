@@ -152,9 +152,7 @@ class Builder:
         leaf = part.add(wanted, store, Part(option.named, self.supergraph.is_opaque(option.named, graph)))
         assert leaf.child is not None
         step = Step(store, self._types(place, owner), self._lists(option.site, wanted.name))
-        below = self._place(
-            fetch, leaf.child, (*place.path, step), Value(option.named, graph, option.provided)
-        )
+        below = self._place(fetch, leaf.child, (*place.path, step), choice.value)
         return {fetch} | self._value(below, choice.selection, inner)
 
     # moving between subgraphs
@@ -291,8 +289,10 @@ class Builder:
         return known
 
     def _stand(self, place: Place, owner: str) -> Stand:
-        here = Site(place.value.graph, owner) if place.start is not None else None
-        return Stand(owner, here, frozenset(self._reached(place, owner)), place.value.provided)
+        reached = frozenset(self._reached(place, owner))
+        if place.start is None:
+            return Stand(owner, None, reached)
+        return self.estimator.stand(place.value, owner)._replace(reached=reached)
 
     def _reached(self, place: Place, owner: str) -> Reached:
         known = place.reached.get(owner)

@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gateway.planner.costs import FREE, Cost
+from gateway.planner.costs import FREE, NO_REQUESTS, Cost
 from gateway.planner.reach import reach
 from gateway.planner.selection import TYPENAME, Field, Selection
-from gateway.planner.sites import Choice, Hop, Option, Site, Stand, Value
+from gateway.planner.sites import Choice, Hop, Option, Requests, Site, Sites, Stand
 
 if TYPE_CHECKING:
     from gateway.planner.estimate import Estimator
 
 Priced = list[tuple[Cost, Option]]
-Open = list[tuple[Field, Priced]]
+
+
+class Asked(NamedTuple):
+    """A field to choose an option for, with the sites that could resolve it."""
+
+    field: Field
+    options: tuple[Option, ...]
+    others: Sites
+
+    def by(self, option: Option, selection: Selection | None = None) -> Choice:
+        """The choice of an option, for the field's selection or a part of it."""
+        return Choice(self.field, option, selection or self.field.selection, self.others)
+
+
+Open = list[tuple[Asked, Priced]]
 
 
 class Assignment(NamedTuple):
@@ -29,19 +43,20 @@ def assign(estimator: Estimator, stand: Stand, fields: Iterable[Field]) -> Assig
     """Choose an option for each field of an object."""
     choices: list[Choice] = []
     cost = FREE
-    later: list[tuple[Field, tuple[Option, ...]]] = []
+    later: list[Asked] = []
     for field in fields:
         options = estimator.options(stand.owner, field, stand.here, stand.provided)
+        others = estimator.others(stand, field, options)
         local = next((each for each in options if each.site == stand.here and each.requires is None), None)
         if local is not None:
-            choice = Choice(field, local, field.selection)
+            choice = Choice(field, local, field.selection, others)
             below = estimator.below(choice)
             # where the object was fetched, nothing can be better than free, and only one way is no choice
             if below is not None and (below.is_free or len(options) == 1):
                 cost = cost.also(below)
                 choices.append(choice)
                 continue
-        later.append((field, options))
+        later.append(Asked(field, options, others))
     if not later:
         return Assignment(cost, choices)
     return _Chooser(estimator, stand).choose(later, Assignment(cost, choices))
@@ -53,30 +68,34 @@ class _Chooser:
         self.stand = stand
         self.hops: dict[Site, Hop] = reach(estimator, stand)
 
-    def choose(self, later: list[tuple[Field, tuple[Option, ...]]], found: Assignment) -> Assignment:
+    def choose(self, later: list[Asked], found: Assignment) -> Assignment:
         """Fields with one way first; then each of the others the way that needs the fewest further
         requests. As that depends on where one begins, each site is tried as the first.
         """
         cost, choices = found.cost or FREE, found.choices
         open_fields: Open = []
-        for field, options in later:
-            usable = [each for each in options if each.site in self.stand.reached or each.site in self.hops]
-            priced = [(price, each) for each in usable if (price := self.price(field, each)) is not None]
-            if len(priced) > 1:
-                open_fields.append((field, priced))
-                continue
-            if priced:
-                parts, price = [Choice(field, priced[0][1], field.selection)], priced[0][0]
+        to_split: list[tuple[Asked, list[Option]]] = []
+        for asked in later:
+            usable = [
+                each for each in asked.options if each.site in self.stand.reached or each.site in self.hops
+            ]
+            priced = [(price, each) for each in usable if (price := self.price(asked.by(each))) is not None]
+            if not priced:
+                to_split.append((asked, usable))
+            elif len(priced) > 1:
+                open_fields.append((asked, priced))
             else:
-                split = self.split(field, usable)
-                if split is None:
-                    return Assignment(None, choices, field)
-                parts, price = split
-            cost = cost.also(price)
-            choices += parts
+                cost = cost.also(priced[0][0])
+                choices.append(asked.by(priced[0][1]))
+        for asked, usable in to_split:
+            split = self.split(asked, usable, cost)
+            if split is None:
+                return Assignment(None, choices, asked.field)
+            cost = cost.also(split[0])
+            choices += split[1]
         if open_fields:
-            rest_cost, rest = self.settle(open_fields, cost)
-            cost, choices = rest_cost, choices + rest
+            cost, rest = self.settle(open_fields, cost)
+            choices += rest
         return Assignment(cost, choices)
 
     def settle(self, open_fields: Open, cost: Cost) -> tuple[Cost, list[Choice]]:
@@ -97,12 +116,12 @@ class _Chooser:
         """Choose field by field, as if `first` had been entered already."""
         choices: list[Choice] = []
         made = cost.requests | self.entry(first).requests if first is not None else cost.requests
-        for field, priced in open_fields:
+        for asked, priced in open_fields:
             price, option = min(priced, key=lambda each: (each[0].rank(made), -demand[each[1].site]))
-            parts = [Choice(field, option, field.selection)]
+            parts = [asked.by(option)]
             if not price.requests <= made:
-                parts = self.free_parts(field, priced, made) or parts
-                price = price if parts[0].selection is field.selection else FREE
+                free = self.free_parts(asked, priced, made)
+                parts, price = (free, FREE) if free is not None else (parts, price)
             cost = cost.also(price)
             made = made | price.requests
             choices += parts
@@ -112,10 +131,10 @@ class _Chooser:
         """What it takes to enter a site."""
         return FREE if site in self.stand.reached else Cost(self.hops[site].requests)
 
-    def price(self, field: Field, option: Option) -> Cost | None:
+    def price(self, choice: Choice) -> Cost | None:
         """What it takes to resolve a field by an option, or None when it cannot be."""
-        estimator = self.estimator
-        below = estimator.below(Choice(field, option, field.selection))
+        estimator, option = self.estimator, choice.option
+        below = estimator.below(choice)
         if below is None:
             return None
         entry = self.entry(option.site)
@@ -132,59 +151,72 @@ class _Chooser:
             entry = needed.also(Cost(frozenset(((level, option.site.graph),))))
         return entry.also(below.after(level))
 
-    def free_parts(
-        self, field: Field, priced: Priced, made: frozenset[tuple[int, str]]
-    ) -> list[Choice] | None:
+    def free_parts(self, asked: Asked, priced: Priced, made: Requests) -> list[Choice] | None:
         """Resolve a field in parts at sites that are asked anyway, if that spares further requests. Not
         for lists: their items are better told apart by keys.
         """
+        field = asked.field
         if field.selection is None or field.distinct or self.estimator.is_list(self.stand.owner, field):
             return None
-        at_hand = [
-            each for _, each in priced if each.requires is None and self.entry(each.site).requests <= made
-        ]
-        if len(at_hand) < 2:
-            return None
-        return self.parts(field, at_hand, only_free=True)
+        at_hand = [each for _, each in priced if each.requires is None and self.is_made(each, made)]
+        return self.parts(asked, at_hand, NO_REQUESTS, only_free=True) if len(at_hand) > 1 else None
 
-    def split(self, field: Field, options: list[Option]) -> tuple[list[Choice], Cost] | None:
+    def split(self, asked: Asked, options: list[Option], cost: Cost) -> tuple[Cost, list[Choice]] | None:
         """Resolve one field at several sites, each for a part of its selection: how types without keys are
         joined. A mutation is never run twice.
         """
-        if field.selection is None or field.distinct:
+        if asked.field.selection is None or asked.field.distinct:
             return None
-        parts = self.parts(field, [each for each in options if each.requires is None], only_free=False)
-        if parts is None:
-            return None
-        cost = FREE
+        usable = [each for each in options if each.requires is None]
+        best: tuple[Cost, list[Choice]] | None = None
+        for preferred in (NO_REQUESTS, cost.requests):
+            parts = self.parts(asked, usable, preferred, only_free=False)
+            price = self.price_all(parts) if parts is not None else None
+            if parts is None or price is None:
+                continue
+            if best is None or price.rank(cost.requests) < best[0].rank(cost.requests):
+                best = price, parts
+        return best
+
+    def price_all(self, parts: list[Choice]) -> Cost | None:
+        """What several choices cost together."""
+        total = FREE
         for part in parts:
-            price = self.price(field.narrowed(part.selection), part.option) if part.selection else None
+            price = self.price(part)
             if price is None:
                 return None
-            cost = cost.also(price)
-        return parts, cost
+            total = total.also(price)
+        return total
 
-    def parts(self, field: Field, options: list[Option], *, only_free: bool) -> list[Choice] | None:
-        """The parts of a field's selection, each with the option that resolves most of what is left."""
-        remaining = field.selection
+    def parts(
+        self, asked: Asked, options: list[Option], preferred: Requests, *, only_free: bool
+    ) -> list[Choice] | None:
+        """The parts of a field's selection, each with the option that resolves most of what is left;
+        options that need only the `preferred` requests come first.
+        """
+        remaining = asked.field.selection
         chosen: list[Choice] = []
         left = list(options)
         while remaining is not None:
-            parts = [(option, *self.part(remaining, option, only_free)) for option in left]
-            option, covered, rest = max(parts, key=lambda part: _size(part[1]), default=(None, None, None))
-            if option is None or covered is None:
+            best: tuple[tuple[bool, int], Option, Selection, Selection | None] | None = None
+            for option in left:
+                value = asked.by(option).value
+                covered, rest = self.estimator.restrict(remaining, value, only_free=only_free)
+                if covered is None:
+                    continue
+                rank = (self.is_made(option, preferred), _size(covered))
+                if best is None or rank > best[0]:
+                    best = rank, option, covered, rest
+            if best is None:
                 return None
-            chosen.append(Choice(field, option, covered))
+            _, option, covered, remaining = best
+            chosen.append(asked.by(option, covered))
             left.remove(option)
-            remaining = rest
         return chosen
 
-    def part(
-        self, selection: Selection, option: Option, only_free: bool
-    ) -> tuple[Selection | None, Selection | None]:
-        """What of a selection an option covers, and the rest."""
-        value = Value(option.named, option.site.graph, option.provided)
-        return self.estimator.restrict(selection, value, only_free=only_free)
+    def is_made(self, option: Option, made: Requests) -> bool:
+        """Whether an option's site is entered by requests that are made anyway."""
+        return self.entry(option.site).requests <= made
 
 
 def _size(selection: Selection | None) -> int:

@@ -12,7 +12,9 @@ from gateway.planner.choose import assign
 from gateway.planner.costs import FREE, Cost
 from gateway.planner.reach import reach
 from gateway.planner.selection import TYPENAME, Field, Selection
-from gateway.planner.sites import Choice, Option, Provided, Site, Stand, Topology, Value
+from gateway.planner.sites import Choice, Option, Provided, Site, Sites, Stand, Topology, Value
+
+NOWHERE: Sites = frozenset()
 
 
 class Shares(NamedTuple):
@@ -90,8 +92,7 @@ class Estimator:
             if self.supergraph.is_opaque(owner, value.graph):
                 cost = self.opaque(selection.only(fields), value._replace(type=owner)).cost
             else:
-                here = Site(value.graph, owner)
-                cost = assign(self, Stand(owner, here, frozenset((here,)), value.provided), fields).cost
+                cost = assign(self, self.stand(value, owner), fields).cost
             if cost is None:
                 return None
             total = total.also(cost)
@@ -99,10 +100,49 @@ class Estimator:
 
     def below(self, choice: Choice) -> Cost | None:
         """The cost below a chosen field."""
-        if choice.selection is None:
-            return FREE
-        option = choice.option
-        return self.selection(choice.selection, Value(option.named, option.site.graph, option.provided))
+        return FREE if choice.selection is None else self.selection(choice.selection, choice.value)
+
+    def stand(self, value: Value, owner: str) -> Stand:
+        """Where an object of a type stands that has just been fetched as a value."""
+        here = Site(value.graph, owner)
+        others = frozenset(
+            Site(graph, owner) for graph, declared in value.others if owner in self._possible(declared, graph)
+        )
+        return Stand(owner, here, frozenset((here,)), value.provided, others)
+
+    def _possible(self, declared: str, graph: str) -> frozenset[str]:
+        """The object types that a value of a type declared in a subgraph can have, as far as it can be
+        told.
+        """
+        if self.supergraph.is_opaque(declared, graph):
+            return self.supergraph.possible(declared)
+        return self.supergraph.possible_in(declared, graph)
+
+    def runtime(self, value: Value) -> frozenset[str]:
+        """The types a value can have: those that every subgraph can return that could have returned it."""
+        found = self.supergraph.possible_in(value.type, value.graph)
+        if value.type in found:
+            return found
+        for graph, declared in value.others:
+            there = self._possible(declared, graph)
+            found = frozenset(
+                member
+                for member in found
+                if member in there or self.supergraph.is_opaque(member, value.graph)
+            )
+        return found
+
+    def others(self, stand: Stand, field: Field, options: tuple[Option, ...]) -> Sites:
+        """The sites that could resolve a field of an object, if they are several: by keys from where it
+        stands, or because the object itself could have been fetched elsewhere.
+        """
+        if field.selection is None or len(options) < 2:
+            return NOWHERE
+        stands = [stand._replace(others=NOWHERE)]
+        stands += [Stand(stand.owner, site, frozenset((site,))) for site in stand.others]
+        within = {site for each in stands for site in (*each.reached, *reach(self, each))}
+        found = frozenset(Site(each.site.graph, each.named) for each in options if each.site in within)
+        return found if len(found) > 1 else NOWHERE
 
     def is_list(self, owner: str, field: Field) -> bool:
         """Whether a field of a type is a list."""
@@ -111,7 +151,7 @@ class Estimator:
 
     def share_out(self, selection: Selection, value: Value) -> Shares:
         """Sort a selection's fields by whom they are asked of."""
-        runtime = self.supergraph.possible_in(value.type, value.graph)
+        runtime = self.runtime(value)
         shares = Shares(0, [], {})
         missed = 0
         for field in selection.fields:
@@ -125,7 +165,8 @@ class Estimator:
                 members = [value.type] if value.type in field.types else []
             else:
                 members = sorted(member for member in runtime if self._occurs(field, member))
-                choice = self._direct(field, value) if members and len(members) == len(runtime) else None
+                whole = members and len(members) == len(runtime)
+                choice = self._direct(field, value, runtime) if whole else None
                 if choice is not None:
                     shares.direct.append(choice)
                     continue
@@ -138,25 +179,29 @@ class Estimator:
         possible = self.supergraph.possible(member)
         return member in field.types or not possible or not field.types.isdisjoint(possible)
 
-    def _direct(self, field: Field, value: Value) -> Choice | None:
+    def _direct(self, field: Field, value: Value, runtime: frozenset[str]) -> Choice | None:
         """Ask the interface itself for a field, or None when its object types must be asked one by one."""
         here = Site(value.graph, value.type)
         said = self.topology.said(here, field.name)
         if said is None:
             return None
         alternatives = False
-        for member in self.supergraph.possible_in(value.type, value.graph):
-            own = Site(value.graph, member)
-            options = self.options(member, field, own, value.provided)
+        others: set[Sites] = set()
+        for member in runtime:
+            stand = self.stand(value, member)
+            options = self.options(member, field, stand.here, value.provided)
             local = next(
-                (option for option in options if option.site == own and option.requires is None), None
+                (each for each in options if each.site == stand.here and each.requires is None), None
             )
             if local is None or not field.types.issuperset(self.supergraph.possible(member)):
                 return None
+            others.add(self.others(stand, field, options))
             alternatives |= len(options) > 1 or bool(local.provided) or local.named != said.named
         option = self.topology.option(here, said)
         below = option.provided + self._below(value.provided, value.type, field)
-        choice = Choice(field, Option(here, said.named, None, below), field.selection)
+        if len(others) > 1:
+            return None
+        choice = Choice(field, Option(here, said.named, None, below), field.selection, *others)
         cost = self.below(choice)
         return None if cost is None or (alternatives and not cost.is_free) else choice
 
@@ -199,7 +244,7 @@ class Estimator:
         """
         covered: list[Field] = []
         rest: list[Field] = []
-        runtime = self.supergraph.possible_in(value.type, value.graph)
+        runtime = self.runtime(value)
         for field in selection.fields:
             if field.name == TYPENAME:
                 covered.append(field)
@@ -231,8 +276,9 @@ class Estimator:
         option = next((each for each in options if each.site == here and each.requires is None), None)
         if option is None or (only_free and self.is_list(value.type, field)):
             return None, field.selection
-        below = Value(option.named, here.graph, option.provided)
-        return self.restrict(field.selection, below, only_free=only_free)
+        others = self.others(self.stand(value, value.type), field, options)
+        choice = Choice(field, option, field.selection, others)
+        return self.restrict(field.selection, choice.value, only_free=only_free)
 
     # interface objects
 

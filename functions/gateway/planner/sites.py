@@ -25,6 +25,9 @@ class Site(NamedTuple):
     type: str
 
 
+Sites = frozenset[Site]
+
+
 class Option(NamedTuple):
     """One way to resolve a field: the site, the field's type there, what must be sent along (`@requires`),
     and what the subgraph can resolve below it although it is external elsewhere (`@provides`).
@@ -37,11 +40,16 @@ class Option(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value as one subgraph returns it: its declared type there, and what is provided below it."""
+    """A value as one subgraph returns it: its declared type there, what is provided below it, and the sites
+    that could have returned it just as well.
+
+    As they all tell of the same value, its type is one that each of them can return.
+    """
 
     type: str
     graph: str
     provided: Provided = ()
+    others: Sites = frozenset()
 
 
 class Stand(NamedTuple):
@@ -51,16 +59,24 @@ class Stand(NamedTuple):
 
     owner: str
     here: Site | None
-    reached: frozenset[Site]
+    reached: Sites
     provided: Provided = ()
+    others: Sites = frozenset()
 
 
 class Choice(NamedTuple):
-    """A field, or a part of its selection, and the option that resolves it."""
+    """A field, or a part of its selection, the option that resolves it, and the sites that could as well."""
 
     field: Field
     option: Option
     selection: Selection | None
+    others: Sites = frozenset()
+
+    @property
+    def value(self) -> Value:
+        """The field's value as the option returns it."""
+        option = self.option
+        return Value(option.named, option.site.graph, option.provided, self.others)
 
 
 class Hop(NamedTuple):
