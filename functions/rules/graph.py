@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from common.decisions import EvaluationCompleted
 from common.operation import SELF, operation
 from common.paging import Page, Paging
 from common.request import Request, Response
@@ -14,6 +15,7 @@ from common.subgraph import GraphQuery, Subgraph
 from common.work import Work
 from rules import evaluations, publishing, rules, sets
 from rules.evaluations import StoredEvaluation
+from rules.events import ActionRequested, SetPublished
 from rules.rules import DecisionRule
 from rules.sets import DecisionSet
 from rules.tables import rule_sets
@@ -28,7 +30,12 @@ graph.expose("Mutation", "evaluate", evaluations.evaluate)
 graph.expose("Mutation", "publishRuleSet", publishing.publish)
 
 
-@operation("POST /rules/graphql", permission=SELF, memory=1024)
+@operation(
+    "POST /rules/graphql",
+    permission=SELF,
+    emits=(EvaluationCompleted, ActionRequested, SetPublished),
+    memory=1024,
+)
 def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
     """Ask the rules service's part of the federated graph; the gateway is the front door to all of it."""
     return graph.answer(asked, request, work)
