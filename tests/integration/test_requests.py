@@ -157,7 +157,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_no_inside(
     def broken(*_args: object, **_options: object) -> None:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(customers.customers, "list", broken)
+    monkeypatch.setattr("masterdata.lists.listed", broken)
     listing: Operation[..., object] = customers.list_
     answer = owner.call(listing)
     assert answer.problem(500, "unexpected")
