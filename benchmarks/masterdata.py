@@ -222,7 +222,7 @@ def _search(platform: Platform) -> list[tuple[str, list[str]]]:
     (words,) = platform.rows(
         "select search from masterdata.customers where tenant_id = :t offset 100 limit 1", t=tenant
     )[0]
-    mail, name = words.split()[-3], words.split()[4]
+    _, _, trade, place, name, _, mail, *_ = words.split()
     found = []
     engine = create_engine(platform.settings["masterdata"].database_url)
     with engine.connect() as connection:
@@ -230,8 +230,8 @@ def _search(platform: Platform) -> list[tuple[str, list[str]]]:
         for what, terms in (
             ("one customer by e-mail", [mail]),
             ("one by parts of two words", [name[:4], mail[2:7]]),
-            ("a common and a rare word", ["muller", name]),
-            ("two common words", ["muller", "union"]),
+            ("a common and a rare word", [trade, name]),
+            ("two common words", [trade, place]),
             ("a misspelt e-mail", [mail[:-1] + "x"]),
         ):
             asked = {"p": [f"%{term}%" for term in terms], "q": " ".join(terms)}
