@@ -66,9 +66,7 @@ def _extend_tables() -> None:
     op.create_unique_constraint(
         op.f("sessions_tenant_id_id_key"), "sessions", ["tenant_id", "id"], schema="auth"
     )
-    op.create_index(
-        op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False, schema="auth"
-    )
+    op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False, schema="auth")
     op.create_index(
         "sessions_live_idx",
         "sessions",

@@ -25,7 +25,9 @@ def upgrade() -> None:
     op.add_column("metric_series", sa.Column("exemplar", postgresql.JSONB, nullable=True), schema="platform")
     op.execute("""
         create function platform.signing_key_dates()
-        returns table (kid text, alg text, active_at timestamptz, retired_at timestamptz, expires_at timestamptz)
+        returns table (
+            kid text, alg text, active_at timestamptz, retired_at timestamptz, expires_at timestamptz
+        )
         language sql stable security definer set search_path = pg_catalog, pg_temp
         as 'select kid, alg, active_at, retired_at, expires_at from auth.signing_keys'
     """)

@@ -12,7 +12,7 @@ from common.events import event
 
 @event("rules.evaluation.requested", versioned=False)
 class EvaluationRequested(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision is wanted of a rule set over some facts; the answer comes as ``rules.evaluation.completed``."""
+    """A decision is wanted of a rule set; the answer comes as ``rules.evaluation.completed``."""
 
     id: UUID
     """Names the request; its answer has the same."""
