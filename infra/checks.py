@@ -230,10 +230,10 @@ class Validation:
 
     def _federated_query(self) -> str:
         self._signed_in()
-        query = "{ me { email } customers(first: 1) { edges { node { name } } } }"
+        query = "{ me { email createdCustomers { code } } }"
         told = self._json("POST", "/graphql", {"query": query})
         if told.get("errors"):
-            raise Failed(f"{told['errors'][0].get('message')}")
+            raise Failed("; ".join(str(error.get("message")) for error in told["errors"]))
         return "one answer of auth and masterdata"
 
     def _alarms(self) -> str:

@@ -10,6 +10,8 @@ import httpx
 from sqlalchemy import create_engine, text
 
 from common.operation import SERVICES
+from tests.integration.rules.test_rule_sets import DISCOUNT, rule
+from tests.integration.workflow.models import line, task
 from tests.local.stack import PASSWORD, Stack, Tenant
 
 
@@ -40,7 +42,54 @@ def masterdata(_stack: Stack, owner: Tenant) -> None:
         assert http.delete(place, headers={"If-Match": read.headers["etag"]}).status_code == 204
 
 
-TRAFFIC: dict[str, Callable[[Stack, Tenant], None]] = {"auth": auth, "masterdata": masterdata}
+def rules(_stack: Stack, owner: Tenant) -> None:
+    """A rule set that decides twice, the second time out of memory."""
+    discounts = DISCOUNT | {"key": f"discount-{uuid4().hex[:8]}"}
+    with owner.http as http:
+        accepted(http.post("/rules/sets", json=discounts))
+        place = f"/rules/sets/{discounts['key']}"
+        accepted(http.post(f"{place}/rules", json=rule("big", "CH", 1000, 10)))
+        accepted(http.post(f"{place}/publish"))
+        for amount in (10, 2000, 3000):
+            accepted(http.post(f"{place}/evaluate", json={"facts": {"country": "CH", "amount": amount}}))
+
+
+def workflow(_stack: Stack, owner: Tenant) -> None:
+    """A process that is done by hand, and one whose task is late as soon as it is there."""
+    late = task(sla={"target": "PT1S"})
+    with owner.http as http:
+        for definition, finish in ((line(task()), True), (line(late), False)):
+            accepted(http.post("/workflow/definitions", json=definition))
+            accepted(http.post(f"/workflow/definitions/{definition['key']}/publish"))
+            started = {"definition": definition["key"], "variables": {}}
+            process = accepted(http.post("/workflow/processes", json=started))
+            if finish:
+                query = {"process_id": process["id"]}
+                (ask,) = accepted(http.get("/workflow/tasks", params=query))["items"]
+                accepted(http.post(f"/workflow/tasks/{ask['id']}/claim"))
+                accepted(http.post(f"/workflow/tasks/{ask['id']}/complete", json={"variables": {}}))
+
+
+def gateway(stack: Stack, owner: Tenant) -> None:
+    """A query over two services, one that is wrong, and more than a caller without a token may ask."""
+    with owner.http as http:
+        told = accepted(http.post("/graphql", json={"query": "{ me { name createdCustomers { code } } }"}))
+        assert told["data"]["me"]["createdCustomers"] is not None, told
+        assert "errors" in http.post("/graphql", json={"query": "{ nonsense }"}).json()
+    batch = [{"query": "{ __typename }"}] * 10
+    address = {"X-Forwarded-For": "198.51.100.7"}
+    with stack.http as http:
+        answers = (http.post("/graphql", json=batch, headers=address).status_code for _ in range(100))
+        assert 429 in answers
+
+
+TRAFFIC: dict[str, Callable[[Stack, Tenant], None]] = {
+    "auth": auth,
+    "masterdata": masterdata,
+    "rules": rules,
+    "workflow": workflow,
+    "gateway": gateway,
+}
 
 
 def failures(stack: Stack) -> None:
@@ -53,7 +102,8 @@ def failures(stack: Stack) -> None:
             connection.execute(said, {"version": "none"})
         with stack.http as http:
             for service in SERVICES:
-                assert http.get(f"/{service}/health/ready").status_code == 503
+                answer = http.get(f"/{service}/health/ready")
+                assert answer.status_code == 503, answer.text
     finally:
         with engine.begin() as connection:
             connection.execute(said, {"version": head})

@@ -42,11 +42,7 @@ class TestEveryAlarm:
         if alarm.watch is None or alarm.watch.namespace != "Groundwork":
             return
         declared = {m.name for owner in OWNERS for m in metrics.of_service(owner)}
-        assert alarm.watch.metric in declared | LATER
-
-
-LATER = {"sla_breaches_total"}
-"""Of services that are not all there yet."""
+        assert alarm.watch.metric in declared
 
 
 @pytest.mark.parametrize("owner", OWNERS)
