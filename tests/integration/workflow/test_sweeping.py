@@ -41,7 +41,7 @@ def told(platform: Platform, process: str) -> Counter[str]:
 
 
 def killed_at(step: int, clock: FixedClock, patch: pytest.MonkeyPatch) -> bool:
-    """Kill a sweep at its statement number ``step``, or at its commit if it has no more; whether it was that."""
+    """Kill a sweep at a statement, or at its commit if it has no more of them; whether it was the latter."""
     execute, left = Work.execute, [step]
 
     def statement(work: Work, *given: Any) -> Any:
