@@ -221,7 +221,7 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
     refusals = _refusals(operation)
     for status in map(str, operation.answers):
         if status not in refusals:
-            responses[status] = {**success, "description": _REFUSALS[status]}
+            responses[status] = {**success, "description": _REFUSALS.get(status, success["description"])}
     for status in refusals:
         responses[status] = {
             "description": _REFUSALS[status],
