@@ -73,9 +73,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 @operation("GET /workflow/tasks", permission="workflow.task.read")
 def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[Task]:
-    """List tasks: `mine`, `groups` (those my roles may claim), `overdue`; the most urgent first, then the
-    oldest.
-    """
+    """List tasks, the most urgent first, then the oldest: `mine`, those of my `groups`, those `overdue`."""
     scope = f"tasks:{wanted}:{work.principal.name if wanted.mine or wanted.groups else ''}"
     statement = select(tasks).where(tasks.c.tenant_id == work.tenant, tasks.c.status == wanted.status)
     if wanted.mine or wanted.groups:
@@ -96,7 +94,7 @@ def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[Task]:
 
 @operation("GET /workflow/tasks/{id}", permission="workflow.task.read")
 def read(id: UUID, work: Work) -> Task:  # noqa: A002 - the path's name
-    """Read a task."""
+    """Read a task, with its form and variables."""
     return told(row_of(work, id))
 
 

@@ -69,8 +69,9 @@ class Impossible(Problem):
     memory=1024,
 )
 def migrate(id: UUID, wanted: Migration, work: Work) -> Migrated:  # noqa: A002 - the path's name
-    """Move a process to another version of its definition, or say why that cannot be (409); with `dry_run`
-    only say.
+    """Move a process to another version of its definition.
+
+    If that cannot be, the refusal (409) says why; with `dry_run` it is only said whether it can.
     """
     told = _migrate(work, id, wanted)
     if told.reasons and not wanted.dry_run:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.integration.platform import Caller
-from workflow import processes, workflows
+from workflow import inbox, processes, workflows
 
 START = {"type": "startEvent", "id": "start"}
 END = {"type": "endEvent", "id": "end"}
@@ -52,3 +52,10 @@ def start(caller: Caller, key: str, variables: dict[str, Any] | None = None, **f
     body = {"definition": key, "variables": variables or {}, **fields}
     process: dict[str, Any] = caller.call(processes.start, body).ok(201)
     return process
+
+
+def only_task(caller: Caller, process: dict[str, Any]) -> dict[str, Any]:
+    """The one open task of a process."""
+    found: list[dict[str, Any]] = caller.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
+    [task] = found
+    return task

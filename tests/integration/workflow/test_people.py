@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.platform import PASSWORD, Caller, Platform
-from tests.integration.workflow.models import END, START, flows, line, publish, start, task
+from tests.integration.workflow.models import END, START, flows, line, only_task, publish, start, task
 from workflow import inbox, processes, tasks
 
 
@@ -46,9 +46,7 @@ def legal(owner: Caller) -> Caller:
 
 def begin(owner: Caller, **fields: Any) -> dict[str, Any]:
     """The task of a new process."""
-    process = start(owner, publish(owner, line(task(**fields))))
-    [found] = owner.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
-    return found
+    return only_task(owner, start(owner, publish(owner, line(task(**fields)))))
 
 
 def ids(caller: Caller, **query: Any) -> list[str]:
@@ -121,7 +119,7 @@ def test_an_escalated_task_goes_the_way_that_the_model_has_for_it(owner: Caller)
     definition["elements"] = [START, task(), boundary, task("boss"), END]
     definition["flows"] += flows("escalated boss", "boss end")
     process = start(owner, publish(owner, definition))
-    [work] = owner.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
+    work = only_task(owner, process)
     body = {"code": "HELP", "comment": "too hard"}
     assert owner.call(tasks.escalate, body, path={"id": work["id"]}).ok()["status"] == "cancelled"
     assert owner.call(processes.read, path={"id": process["id"]}).ok()["tokens"] == [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.integration.platform import Caller, Platform
-from tests.integration.workflow.models import line, publish, service, start, task
+from tests.integration.workflow.models import line, only_task, publish, service, start, task
 from workflow import inbox, incidents, jobs, messages, migrations, processes, tasks, workflows
 
 
@@ -16,13 +17,11 @@ def owner(platform: Platform) -> Caller:
     return platform.register()
 
 
-def only_task(owner: Caller, process: str) -> dict:
-    [found] = owner.call(inbox.list_, query={"process_id": process}).ok()["items"]
-    return found
-
-
-def lease(owner: Caller, kind: str, **fields) -> list[dict]:
-    return owner.call(jobs.lease, {"worker": "w", "types": [kind], **fields}).ok()["items"]
+def lease(owner: Caller, kind: str, **fields: Any) -> list[dict[str, Any]]:
+    leased: list[dict[str, Any]] = owner.call(jobs.lease, {"worker": "w", "types": [kind], **fields}).ok()[
+        "items"
+    ]
+    return leased
 
 
 def events_of(platform: Platform, stream: str) -> list[str]:
@@ -37,7 +36,7 @@ def test_a_process_runs_from_start_to_end(platform: Platform, owner: Caller) -> 
     process = start(owner, key, {"n": 1})
     assert process["status"] == "active"
     assert process["tokens"] == [{"node": "ask", "waits": "task"}]
-    work = only_task(owner, process["id"])
+    work = only_task(owner, process)
     owner.call(tasks.claim, path={"id": work["id"]}).ok()
     done = owner.call(tasks.complete, {"variables": {"answer": 42}}, path={"id": work["id"]}).ok()
     assert done["status"] == "completed"
@@ -118,7 +117,7 @@ def test_a_leased_job_is_nobody_elses_until_its_lease_ends(platform: Platform, o
 
 def test_a_suspended_process_stands_still_and_goes_on(owner: Caller) -> None:
     process = start(owner, publish(owner, line(task())))
-    work = only_task(owner, process["id"])
+    work = only_task(owner, process)
     owner.call(processes.suspend, path={"id": process["id"]}).ok()
     refused = owner.call(tasks.complete, {}, path={"id": work["id"]}).problem(409)
     assert refused["reason"] == "suspended"
@@ -126,7 +125,7 @@ def test_a_suspended_process_stands_still_and_goes_on(owner: Caller) -> None:
     owner.call(tasks.complete, {}, path={"id": work["id"]}).ok()
 
 
-def receive(name: str, key: str = "", identifier: str = "wait") -> dict:
+def receive(name: str, key: str = "", identifier: str = "wait") -> dict[str, Any]:
     return {
         "type": "intermediateCatchEvent",
         "id": identifier,
@@ -179,7 +178,7 @@ def test_a_called_process_gives_its_variables_to_the_caller(owner: Caller) -> No
     process = start(owner, publish(owner, line(call)), {"n": 1})
     [child] = owner.call(processes.list_, query={"key": inner["key"]}).ok()["items"]
     assert child["parent_id"] == process["id"]
-    work = only_task(owner, child["id"])
+    work = only_task(owner, child)
     owner.call(tasks.complete, {"variables": {"answer": 7}}, path={"id": work["id"]}).ok()
     read = owner.call(processes.read, path={"id": process["id"]}).ok()
     assert (read["status"], read["variables"]) == ("ended", {"n": 1, "got": 7})
@@ -233,7 +232,7 @@ def test_a_migration_is_all_or_nothing(owner: Caller) -> None:
     renamed = line(task("question"), task("more"), key=definition["key"])
     publish(owner, renamed)
     here = {"path": {"id": process["id"]}}
-    body = {"number": 2}
+    body: dict[str, Any] = {"number": 2}
     problem = owner.call(migrations.migrate, body, **here).problem(409, "migration_impossible")
     assert problem["errors"][0]["element"] == "ask"
     assert owner.call(processes.read, **here).ok()["number"] == 1
@@ -245,7 +244,7 @@ def test_a_migration_is_all_or_nothing(owner: Caller) -> None:
     assert owner.call(processes.read, **here).ok()["number"] == 1
     body["mapping"] = {"ask": "question"}
     assert owner.call(migrations.migrate, body, **here).ok()["migrated"]
-    work = only_task(owner, process["id"])
+    work = only_task(owner, process)
     assert work["node"] == "question"
     owner.call(tasks.complete, {}, path={"id": work["id"]}).ok()
     assert owner.call(processes.read, **here).ok()["tokens"] == [{"node": "more", "waits": "task"}]
@@ -253,7 +252,7 @@ def test_a_migration_is_all_or_nothing(owner: Caller) -> None:
 
 def test_tenants_see_nothing_of_each_other(platform: Platform, owner: Caller) -> None:
     process = start(owner, publish(owner, line(task())))
-    work, stranger = only_task(owner, process["id"]), platform.register()
+    work, stranger = only_task(owner, process), platform.register()
     stranger.call(processes.read, path={"id": process["id"]}).problem(404)
     stranger.call(tasks.claim, path={"id": work["id"]}).problem(404)
     assert stranger.call(inbox.list_).ok()["items"] == []

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -13,7 +14,17 @@ import pytest
 
 from common.clock import FixedClock
 from tests.integration.platform import PASSWORD, Answer, Caller, Platform
-from tests.integration.workflow.models import END, START, flows, line, publish, service, start, task
+from tests.integration.workflow.models import (
+    END,
+    START,
+    flows,
+    line,
+    only_task,
+    publish,
+    service,
+    start,
+    task,
+)
 from workflow import inbox, jobs, processes, sweeping, tasks
 
 ROUNDS = 8
@@ -54,11 +65,6 @@ def events_of(platform: Platform, stream: str) -> Counter[str]:
     return Counter(row.type for row in rows)
 
 
-def open_task(owner: Caller, process: dict[str, Any]) -> dict[str, Any]:
-    [found] = owner.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
-    return found
-
-
 def timed_task() -> dict[str, Any]:
     """A task that a timer interrupts after an hour."""
     boundary = {
@@ -79,10 +85,10 @@ def test_of_two_claims_one_wins_and_the_other_learns_who_has_it(
 ) -> None:
     key = publish(owner, line(task()))
     for _ in range(ROUNDS):
-        work = open_task(owner, start(owner, key))
+        work = only_task(owner, start(owner, key))
         answers = together(
-            lambda work=work: owner.call(tasks.claim, path={"id": work["id"]}),
-            lambda work=work: colleague.call(tasks.claim, path={"id": work["id"]}),
+            partial(owner.call, tasks.claim, path={"id": work["id"]}),
+            partial(colleague.call, tasks.claim, path={"id": work["id"]}),
         )
         assert sorted(answer.status for answer in answers) == [200, 409]
         winner = next(answer for answer in answers if answer.status == 200).json["assignee"]
@@ -95,10 +101,10 @@ def test_of_two_completions_one_wins(platform: Platform, owner: Caller, colleagu
     key = publish(owner, line(task()))
     for _ in range(ROUNDS):
         process = start(owner, key)
-        work = open_task(owner, process)
+        work = only_task(owner, process)
         answers = together(
-            lambda work=work: owner.call(tasks.complete, {}, path={"id": work["id"]}),
-            lambda work=work: colleague.call(tasks.complete, {}, path={"id": work["id"]}),
+            partial(owner.call, tasks.complete, {}, path={"id": work["id"]}),
+            partial(colleague.call, tasks.complete, {}, path={"id": work["id"]}),
         )
         assert sorted(answer.status for answer in answers) == [200, 409]
         assert events_of(platform, f"task:{work['id']}")["workflow.task.completed"] == 1
@@ -110,10 +116,10 @@ def test_a_claim_against_a_completion_leaves_the_task_with_one(
 ) -> None:
     key = publish(owner, line(task()))
     for _ in range(ROUNDS):
-        work = open_task(owner, start(owner, key))
+        work = only_task(owner, start(owner, key))
         completed, claimed = together(
-            lambda work=work: owner.call(tasks.complete, {}, path={"id": work["id"]}),
-            lambda work=work: colleague.call(tasks.claim, path={"id": work["id"]}),
+            partial(owner.call, tasks.complete, {}, path={"id": work["id"]}),
+            partial(colleague.call, tasks.claim, path={"id": work["id"]}),
         )
         assert sorted((completed.status, claimed.status)) == [200, 409]
         after = owner.call(inbox.read, path={"id": work["id"]}).ok()
@@ -124,10 +130,10 @@ def test_of_a_completion_and_a_cancellation_one_wins(platform: Platform, owner: 
     key = publish(owner, line(task()))
     for _ in range(ROUNDS):
         process = start(owner, key)
-        work = open_task(owner, process)
+        work = only_task(owner, process)
         completed, cancelled = together(
-            lambda work=work: owner.call(tasks.complete, {}, path={"id": work["id"]}),
-            lambda process=process: owner.call(processes.cancel, path={"id": process["id"]}),
+            partial(owner.call, tasks.complete, {}, path={"id": work["id"]}),
+            partial(owner.call, processes.cancel, path={"id": process["id"]}),
         )
         assert sorted((completed.status, cancelled.status)) == [200, 409]
         told = events_of(platform, f"process:{process['id']}")
@@ -141,12 +147,12 @@ def test_of_a_timer_and_a_completion_one_wins(platform: Platform, owner: Caller)
     key = publish(owner, timed_task())
     for _ in range(ROUNDS):
         process = start(owner, key)
-        work = open_task(owner, process)
+        work = only_task(owner, process)
         platform.use("workflow")
         later = FixedClock(datetime.now(UTC) + timedelta(hours=2))
         completed, _ = together(
-            lambda work=work: owner.call(tasks.complete, {}, path={"id": work["id"]}),
-            lambda later=later: sweeping.round_(later),
+            partial(owner.call, tasks.complete, {}, path={"id": work["id"]}),
+            partial(sweeping.round_, later),
         )
         assert completed.status in (200, 409)
         read = owner.call(processes.read, path={"id": process["id"]}).ok()
@@ -172,7 +178,7 @@ def test_branches_that_are_completed_at_once_all_arrive_at_the_join(owner: Calle
     def complete(identifier: str) -> Answer:
         return owner.call(tasks.complete, {"variables": {}}, path={"id": identifier})
 
-    answers = together(*(lambda one=one: complete(one["id"]) for one in found))
+    answers = together(*(partial(complete, one["id"]) for one in found))
     assert [answer.status for answer in answers] == [200] * 6
     assert owner.call(processes.read, path={"id": process["id"]}).ok()["outcome"] == "completed"
 

@@ -11,8 +11,8 @@ import pytest
 from common.clock import FixedClock
 from common.work import Work
 from tests.integration.platform import Platform
-from tests.integration.workflow.models import END, START, flows, line, publish, start, task
-from workflow import calendars, inbox, processes, sweeping, tasks
+from tests.integration.workflow.models import END, START, flows, line, only_task, publish, start, task
+from workflow import calendars, processes, sweeping, tasks
 
 
 class Killed(BaseException):
@@ -102,14 +102,14 @@ def test_a_service_level_warns_and_is_breached_once_and_hands_the_task_on(
     assert sweep(fresh_platform, hours=20) == 0
     counts = told(fresh_platform, process["id"])
     assert (counts["workflow.sla.warned"], counts["workflow.sla.breached"]) == (1, 1)
-    [work] = owner.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
+    work = only_task(owner, process)
     assert work["candidate_roles"] == ["head"]
 
 
 def test_a_completed_task_breaches_no_service_level(fresh_platform: Platform) -> None:
     owner = fresh_platform.register()
     process = start(owner, publish(owner, line(task(sla={"target": "PT1H"}))))
-    [work] = owner.call(inbox.list_, query={"process_id": process["id"]}).ok()["items"]
+    work = only_task(owner, process)
     owner.call(tasks.complete, {}, path={"id": work["id"]}).ok()
     assert sweep(fresh_platform, hours=2) == 0
     assert not told(fresh_platform, process["id"])["workflow.sla.breached"]
@@ -118,7 +118,10 @@ def test_a_completed_task_breaches_no_service_level(fresh_platform: Platform) ->
 def test_working_time_counts_by_the_tenants_calendar(fresh_platform: Platform) -> None:
     owner = fresh_platform.register()
     week = {day: [["00:00", "24:00"]] for day in ("saturday", "sunday")}
-    office = {"name": "weekend", "calendar": {"time_zone": "Europe/Berlin", "week": week}}
+    office: dict[str, Any] = {
+        "name": "weekend",
+        "calendar": {"time_zone": "Europe/Berlin", "week": week},
+    }
     owner.call(calendars.create, office).ok(201)
     owner.call(calendars.create, office).problem(409)
     timer = {"type": "timer", "duration": "PT1H", "calendar": "weekend"}

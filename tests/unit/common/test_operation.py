@@ -105,5 +105,7 @@ SILENT = {
     "auth.totp.enrol": "nothing counts until the code is confirmed",
     "masterdata.exports.create": "reads; the job is a record of its own",
     "masterdata.imports.create": "the worker tells when it is completed",
+    "workflow.jobs.lease": "a lease is a promise of time; what comes of the job is told",
+    "workflow.workflows.validate": "reads",
 }
 """Unsafe operations without an event, and why."""
