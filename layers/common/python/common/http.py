@@ -106,7 +106,7 @@ class HttpPipeline:
                 # A commit whose answer was lost may have happened: only what surely did not is repeated.
                 if lost and work.committing:
                     raise Unavailable(
-                        "The connection broke during the commit; see whether it was done, then repeat it."
+                        "The connection broke during the commit; see whether it was done before repeating."
                     ) from error
                 if attempt >= ATTEMPTS or (lost and attempt > 1):
                     raise
