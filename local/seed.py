@@ -1,5 +1,6 @@
-"""A demo tenant with an administrator and a few customers, made by the API like anybody would."""
+"""A demo tenant with an administrator, a few customers and a process, made by the API like anybody would."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,17 @@ CUSTOMERS = (
     {"code": "C-1002", "name": "Contoso"},
     {"code": "C-1003", "name": "Fabrikam"},
 )
+
+PROCESS = Path(__file__).parents[1] / "functions" / "workflow" / "definitions" / "purchase_approval.bpmn"
+WORKDAY = [["09:00", "17:00"]]
+CALENDAR = {
+    "name": "office",
+    "calendar": {
+        "time_zone": "Europe/Berlin",
+        "week": dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), WORKDAY),
+    },
+}
+"""The calendar that the process counts its service levels by."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +61,23 @@ def seed(api: str, demo: Demo, transport: httpx.BaseTransport | None = None) -> 
         http.headers["Authorization"] = f"Bearer {token}"
         for customer in CUSTOMERS:
             _post(http, "/masterdata/customers", customer, may_exist=True)
+        _post(http, "/workflow/calendars", CALENDAR, may_exist=True)
+        _send(http, "/workflow/definitions", PROCESS.read_bytes(), "application/bpmn+xml", may_exist=True)
+        _post(http, f"/workflow/definitions/{PROCESS.stem}/publish", {}, may_exist=True)
     return token
 
 
 def _post(
     http: httpx.Client, path: str, body: Mapping[str, Any], *, may_exist: bool = False
 ) -> dict[str, Any]:
-    headers = {"Idempotency-Key": secrets.token_hex(16)}
-    response = http.post(path, json=body, headers=headers)
+    return _send(http, path, json.dumps(body).encode(), "application/json", may_exist=may_exist)
+
+
+def _send(
+    http: httpx.Client, path: str, content: bytes, media_type: str, *, may_exist: bool = False
+) -> dict[str, Any]:
+    headers = {"Idempotency-Key": secrets.token_hex(16), "Content-Type": media_type}
+    response = http.post(path, content=content, headers=headers)
     if response.status_code == httpx.codes.CONFLICT and may_exist:
         return {}
     if not response.is_success:

@@ -34,10 +34,10 @@ class Api:
         return seed.seed("http://api/base", DEMO, httpx.MockTransport(self))
 
 
-def test_the_tenant_its_administrator_and_customers_are_made():
+def test_the_tenant_its_administrator_customers_and_process_are_made():
     api = Api()
     assert api.seed() == "t-1"
-    tenant, login, *customers = api.requests
+    tenant, login, *customers, calendar, definition, publication = api.requests
     assert json.loads(tenant.content) == {
         "slug": "demo",
         "name": "Demo",
@@ -48,9 +48,12 @@ def test_the_tenant_its_administrator_and_customers_are_made():
         "email": "admin@demo.example",
         "password": "secret",
     }
-    assert {request.headers["Authorization"] for request in customers} == {"Bearer t-1"}
+    assert {request.headers["Authorization"] for request in api.requests[2:]} == {"Bearer t-1"}
+    assert json.loads(calendar.content)["name"] == "office"
+    assert definition.headers["Content-Type"] == "application/bpmn+xml"
+    assert publication.url.path == "/base/workflow/definitions/purchase_approval/publish"
     assert [json.loads(request.content)["code"] for request in customers] == ["C-1001", "C-1002", "C-1003"]
-    assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 5
+    assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 8
 
 
 def test_seeding_again_makes_nothing_twice():

@@ -1,0 +1,110 @@
+"""Workflow end to end: the demo's process, people, workers, timers and decisions, over HTTP alone."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.local.stack import ROOT, Stack, Tenant, eventually, problem
+
+DEMO = ROOT / "functions" / "workflow" / "definitions" / "purchase_approval.bpmn"
+
+
+def publish(http: httpx.Client, definition: dict[str, Any]) -> str:
+    """Add and publish a definition; its key."""
+    assert http.post("/workflow/definitions", json=definition).status_code == 201
+    key: str = definition["key"]
+    assert http.post(f"/workflow/definitions/{key}/publish").status_code == 200
+    return key
+
+
+def of(element: dict[str, Any]) -> dict[str, Any]:
+    """A definition of one element between start and end."""
+    identifier = element["id"]
+    return {
+        "key": f"d{uuid4().hex[:10]}",
+        "elements": [{"type": "startEvent", "id": "s"}, element, {"type": "endEvent", "id": "e"}],
+        "flows": [
+            {"id": "f1", "source": "s", "target": identifier},
+            {"id": "f2", "source": identifier, "target": "e"},
+        ],
+    }
+
+
+def start(http: httpx.Client, key: str, **variables: Any) -> dict[str, Any]:
+    """Start a process."""
+    answer = http.post("/workflow/processes", json={"definition": key, "variables": variables})
+    assert answer.status_code == 201, answer.text
+    process: dict[str, Any] = answer.json()
+    return process
+
+
+def status(http: httpx.Client, process: dict[str, Any]) -> str:
+    """Whether a process still runs."""
+    told: str = http.get(f"/workflow/processes/{process['id']}").json()["status"]
+    return told
+
+
+def test_the_demo_tenant_has_its_process_published_and_drawn(stack: Stack) -> None:
+    token = stack.sign_in(stack.tenant, stack.admin["email"], stack.admin["password"])
+    with httpx.Client(base_url=stack.api, timeout=30, headers={"Authorization": f"Bearer {token}"}) as http:
+        read = http.get("/workflow/definitions/purchase_approval")
+        assert read.json()["status"] == "published"
+        drawn = http.get("/workflow/definitions/purchase_approval/diagram")
+    assert drawn.headers["content-type"].startswith("image/svg+xml")
+    assert "Approve the purchase" in drawn.text
+
+
+def test_bpmn_xml_is_read_and_its_faults_are_named(owner: Tenant) -> None:
+    headers = {"Content-Type": "application/bpmn+xml"}
+    with owner.http as http:
+        added = http.post("/workflow/definitions", content=DEMO.read_bytes(), headers=headers)
+        assert added.status_code == 201, added.text
+        broken = DEMO.read_bytes().replace(b'targetRef="choose_path"', b'targetRef="nowhere"', 1)
+        refused = problem(http.post("/workflow/definitions", content=broken, headers=headers), 422)
+    assert "to_rules" in {error["element"] for error in refused["errors"]}
+
+
+def test_a_person_completes_a_task_and_the_process_ends(owner: Tenant) -> None:
+    with owner.http as http:
+        process = start(http, publish(http, of({"type": "userTask", "id": "ask"})))
+        [task] = http.get("/workflow/tasks", params={"process_id": process["id"]}).json()["items"]
+        assert http.post(f"/workflow/tasks/{task['id']}/claim").status_code == 200
+        done = http.post(f"/workflow/tasks/{task['id']}/complete", json={"variables": {"x": 1}})
+        assert done.json()["status"] == "completed"
+        problem(http.post(f"/workflow/tasks/{task['id']}/complete", json={}), 409)
+        assert status(http, process) == "ended"
+        drawn = http.get(f"/workflow/processes/{process['id']}/diagram")
+        assert drawn.text.startswith("<svg")
+
+
+def test_a_worker_does_a_job(owner: Tenant) -> None:
+    kind = uuid4().hex
+    with owner.http as http:
+        process = start(http, publish(http, of({"type": "serviceTask", "id": "work", "job": kind})))
+        leased = http.post("/workflow/jobs/lease", json={"worker": "w", "types": [kind]}).json()["items"]
+        [job] = leased
+        done = http.post(f"/workflow/jobs/{job['id']}/complete", json={"lease": job["lease"]})
+        assert done.status_code == 200, done.text
+        assert status(http, process) == "ended"
+
+
+def test_a_timer_fires_by_itself(owner: Tenant) -> None:
+    timer = {"type": "timer", "duration": "PT1S"}
+    catch = {"type": "intermediateCatchEvent", "id": "wait", "events": [timer]}
+    with owner.http as http:
+        process = start(http, publish(http, of(catch)))
+        assert status(http, process) == "active"
+        eventually(lambda: status(http, process) == "ended", seconds=90)
+
+
+def test_the_built_in_worker_calls_a_service(stack: Stack, owner: Tenant) -> None:
+    settings = {"url": f"{stack.api}/workflow/health/live", "method": "GET"}
+    element = {"type": "serviceTask", "id": "call", "job": "http", "settings": settings}
+    with owner.http as http:
+        process = start(http, publish(http, of(element)))
+        eventually(lambda: status(http, process) == "ended", seconds=90)
+        read = http.get(f"/workflow/processes/{process['id']}").json()
+    assert read["variables"]["status"] == 200
