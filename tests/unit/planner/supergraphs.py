@@ -1,7 +1,9 @@
 """The test supergraphs beside this module: each folder has its subgraphs' SDL and what composition makes of
 them.
 
-`supergraph.graphql` is the output of `@theguild/federation-composition` for the other files of its folder.
+`supergraph.graphql` is the output of `@theguild/federation-composition` for the other files of its folder;
+for `chained` (fragments in `@requires`) and `meeting` (a field of an object type here, a union there),
+which that composes wrongly, of `@apollo/composition`.
 """
 
 from __future__ import annotations

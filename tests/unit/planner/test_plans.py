@@ -83,6 +83,16 @@ def test_values_without_keys_are_asked_of_each_subgraph_that_has_a_part():
     assert sorted(names("values", "{ orders { shipment { tracking carrier { name } } } }")) == ["a", "b", "c"]
 
 
+def test_a_shared_value_has_a_type_that_every_subgraph_can_return():
+    # both subgraphs resolve Query.pick: east returns squares and circles, west squares and stars
+    query = "{ pick { __typename ... on Square { area } ... on Circle { radius } ... on Star { points } } }"
+    assert requests("meeting", query) == [("east", "{pick{__typename ...on Square{area}}}", ())]
+    alone = "{ west { ... on Square { area } ... on Circle { radius } ... on Star { points } } }"
+    assert requests("meeting", alone) == [
+        ("west", "{west{__typename ...on Square{area} ...on Star{points}}}", ())
+    ]
+
+
 def test_places_that_need_the_same_subgraph_at_once_share_a_request():
     made = plan(supergraph("shop"), "{ users { favourite { stock } } reviews { product { stock } } }")
     assert [request.subgraph.name for request in made.requests] == ["users", "reviews", "stock"]
