@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -152,3 +153,7 @@ def _response(
 def _timing(served: list[Served]) -> str:
     plan, execution = (max(getattr(each, name) for each in served) for name in ("plan_ms", "execute_ms"))
     return f"plan;dur={plan:.2f}, execute;dur={execution:.2f}"
+
+
+if os.environ.get("_HANDLER", "").startswith("gateway.graph."):  # in a Lambda of ours: its init phase
+    composed.warm()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.operation import PLATFORM, SERVICES
 from tests.local.stack import ROOT, Stack, Tenant, eventually, samples
 
 QUERY = """query Joined($id: ID!) {
@@ -123,13 +124,16 @@ def test_the_whole_platform_is_healthy_and_found_by_prometheus(stack: Stack) -> 
 
 
 def test_the_graphs_metrics_move_and_are_on_the_platforms_page(stack: Stack, owner: Tenant) -> None:
-    name = 'federated_queries_total{operation="query"'
+    series = 'federated_queries_total{operation="query"'
 
     def counted() -> float:
         with stack.http as http:
             page = samples(http.get("/metrics", timeout=60).text)
-        return sum(value for key, value in page.items() if key.startswith(name))
+        return sum(value for key, value in page.items() if key.startswith(series))
 
+    with stack.http as http:
+        page = samples(http.get("/metrics", timeout=60).text)
+    assert {page[f'service_up{{service="{name}"}}'] for name in (*SERVICES, PLATFORM)} == {1}
     before = counted()
     with owner.http as http:
         for _ in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -89,6 +90,12 @@ _source: list[Callable[[], Graph]] = [_shipped]
 def graph() -> Graph:
     """The container's graph."""
     return _source[-1]()
+
+
+def warm() -> None:
+    """Read the graph now, not with the first request. A release without one says so when it is asked."""
+    with suppress(Uncomposed):
+        _ = graph().supergraph.api
 
 
 def use(other: Graph | None) -> None:
