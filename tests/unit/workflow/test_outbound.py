@@ -20,7 +20,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> None:
         return [(None, None, None, "", (address, port)) for address in ADDRESSES.get(host, [host])]
 
     monkeypatch.setattr(settings, "_current", [Settings(stage="prod")])
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr("workflow.outbound.socket.getaddrinfo", resolve)
 
 
 @pytest.mark.usefixtures("production")
