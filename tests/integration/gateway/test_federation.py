@@ -14,6 +14,7 @@ from gateway.serving import composed
 from infra.compose import PACKAGE, SUPERGRAPH, CompositionError, Subgraph, compose, subgraphs
 from tests.integration.gateway.conftest import Graph, Lambdas
 from tests.integration.platform import Platform
+from tests.integration.workflow.models import line, publish, task
 from tests.unit.gateway import people
 
 composes = pytest.mark.skipif(not PACKAGE.exists(), reason="the composer is not installed: `make setup`")
@@ -67,6 +68,50 @@ def test_one_query_joins_people_and_master_data(owner: Graph, federation: Lambda
     (customer,) = response["data"]["customers"]["nodes"]
     assert customer["createdBy"] == {"name": "Olive Owner", "roles": [{"name": "owner"}]}
     assert len(federation.events) <= 5
+
+
+def test_my_tasks_their_process_and_its_customer_are_one_query(owner: Graph, federation: Lambdas) -> None:
+    assert owner.caller is not None
+    made = owner.ask(
+        "mutation ($new: NewCustomerInput!) { createCustomer(input: $new) { id } }",
+        new={"code": "C-7", "name": "Café Zürich"},
+    )
+    customer = made["data"]["createCustomer"]["id"]
+    definition = publish(owner.caller, line(task("approve", assignee=owner.caller.user)))
+    started = owner.ask(
+        "mutation ($new: NewProcessInput!) { startProcess(input: $new) { id status } }",
+        new={"definition": definition, "variables": {"customer_id": customer}},
+    )
+    assert "errors" not in started, started
+    federation.events.clear()
+    response = owner.ask(
+        """query Inbox {
+          tasks(mine: true) { nodes {
+            name assignee { name email }
+            process { key customer { name createdBy { name } processes { id } } startedBy { name } }
+          } }
+          me { tasks { name } }
+        }"""
+    )
+    assert "errors" not in response, response
+    (found,) = response["data"]["tasks"]["nodes"]
+    assert found == {
+        "name": "Approve",
+        "assignee": {"name": "Olive Owner", "email": f"owner@{owner.caller.slug}.test"},
+        "process": {
+            "key": definition,
+            "customer": {
+                "name": "Café Zürich",
+                "createdBy": {"name": "Olive Owner"},
+                "processes": [{"id": started["data"]["startProcess"]["id"]}],
+            },
+            "startedBy": {"name": "Olive Owner"},
+        },
+    }
+    assert response["data"]["me"] == {"tasks": [{"name": "Approve"}]}
+    asked = [operation.split(".", 1)[0] for operation, _ in federation.events]
+    assert set(asked) == {"auth", "masterdata", "workflow"}
+    assert len(asked) <= 6, "entities are asked for together, each subgraph once at a step"
 
 
 def test_a_refusal_of_a_service_is_told_at_its_place(owner: Graph, federation: Lambdas) -> None:
