@@ -26,6 +26,8 @@ from common.work import Work
 FIRST_PARTY = "groundwork"
 """The client id of the platform's own sign-in."""
 
+_STORE = insert(sessions)
+
 Grant = Literal["password", "authorization_code", "refresh_token", "client_credentials"]
 
 
@@ -87,22 +89,21 @@ def start(
         uuid7(), client_id, scope, methods, work.now, work.now + timedelta(seconds=policy.session_seconds)
     )
     refresh = Opaque.fresh(work.tenant, session.id)
-    work.execute(
-        insert(sessions).values(
-            id=session.id,
-            tenant_id=work.tenant,
-            user_id=subject.id,
-            client_id=client_id,
-            scope=None if scope is None else list(scope),
-            methods=list(methods),
-            created_at=work.now,
-            expires_at=session.expires_at,
-            idle_expires_at=idle_until(subject, work),
-            refresh_hash=refresh.digest,
-            source_ip=request.source_ip,
-            user_agent=request.user_agent,
-        )
-    )
+    row = {
+        "id": session.id,
+        "tenant_id": work.tenant,
+        "user_id": subject.id,
+        "client_id": client_id,
+        "scope": None if scope is None else list(scope),
+        "methods": list(methods),
+        "created_at": work.now,
+        "expires_at": session.expires_at,
+        "idle_expires_at": idle_until(subject, work),
+        "refresh_hash": refresh.digest,
+        "source_ip": request.source_ip,
+        "user_agent": request.user_agent,
+    }
+    work.execute(_STORE, row)
     work.emit(
         SessionStarted(
             session.id, subject.id, client_id, list(methods), request.source_ip, request.user_agent

@@ -127,11 +127,12 @@ def library() -> Subgraph:
     @graph.batch("Author", "books")
     def books_of(authors: list[Author], work: Any) -> list[list[Book]]:
         work.asked.append(f"books of {len(authors)}")
-        return [[b for b in BOOKS.values() if b.author_id == a.id] for a in authors]
+        # One author of the library is a plain mapping: whatever a resolver returned is a parent.
+        return [[b for b in BOOKS.values() if b.author_id == getattr(a, "id", None)] for a in authors]
 
     @graph.field("Author", "fragile")
-    def fragile(author: Author, _work: Any) -> int:
-        if author.id == number(101):
+    def fragile(author: Any, _work: Any) -> int:
+        if getattr(author, "id", None) == number(101):
             raise RuntimeError("the inside")
         return 1
 
