@@ -101,6 +101,7 @@ def _written(term) -> str:
             return " and ".join(f"({_written(inner)})" for inner in terms)
         case Any(terms):
             return " or ".join(f"({_written(inner)})" for inner in terms)
+    raise AssertionError(term)
 
 
 @settings(max_examples=200, deadline=None)
