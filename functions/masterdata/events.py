@@ -32,6 +32,11 @@ class Lifecycle(Generic[R]):
     restored: type[R]
     merged: type[R]
 
+    @property
+    def every(self) -> tuple[type[R], ...]:
+        """All five."""
+        return (self.created, self.updated, self.archived, self.restored, self.merged)
+
     @classmethod
     def of(cls, one: str, record: type[R]) -> Lifecycle[R]:
         """Declare the events of an entity."""

@@ -22,10 +22,17 @@ from masterdata.records import Records, as_json, timed, told_rows
 MOST = 100
 """Records that a user's field lists at most."""
 
+EMITTED = tuple(
+    struct
+    for module in (customers, vendors, products, accounts)
+    for struct in module.records.entity.events.every
+)
+"""What the mutations emit."""
+
 graph = Subgraph.beside(__file__)
 
 
-@operation("POST /masterdata/graphql", permission=SELF, memory=1024)
+@operation("POST /masterdata/graphql", permission=SELF, emits=EMITTED, memory=1024)
 def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
     """Ask master data's part of the federated graph; the gateway is the front door to all of it."""
     return graph.answer(asked, request, work)
