@@ -61,6 +61,10 @@ class Calendars(Mapping[str, Calendar]):
             raise KeyError(name)
         return found
 
+    def __bool__(self) -> bool:
+        """Whether there are any is not asked of the database: most advances need none."""
+        return True
+
     def __iter__(self) -> Iterator[str]:
         statement = select(calendars.c.name).where(calendars.c.tenant_id == self._work.tenant)
         return iter(self._work.execute(statement).scalars().all())

@@ -65,8 +65,12 @@ def round_(clock: Clock, limit: int = BATCH) -> int:
     work = _work(clock)
     try:
         due = work.execute(_TAKE_TIMERS, {"now": work.now, "limit": limit}).all()
-        for row in due:
-            _fire(work, row.tenant_id, row.process_id, row.ref)
+        entered = None
+        for row in sorted(due, key=lambda row: row.tenant_id):
+            if row.tenant_id != entered:
+                entered = row.tenant_id
+                work.enter(entered)
+            _fire(work, row.process_id, row.ref)
         started = work.execute(_TAKE_STARTS, {"now": work.now, "limit": limit}).all()
         for row in started:
             _begin(work, row.tenant_id, row.id)
@@ -90,15 +94,12 @@ def _work(clock: Clock) -> Work:
     return Work(database.engine(), settings().service, principal=Principal("system"), clock=clock)
 
 
-def _fire(work: Work, tenant: UUID, process: UUID, ref: str) -> None:
-    work.enter(tenant)
-    here = (timers.c.tenant_id == tenant, timers.c.process_id == process, timers.c.ref == ref)
-    if work.execute(select(timers.c.id).where(*here)).one_or_none() is None:
-        return  # an earlier timer of the same batch has called it off
+def _fire(work: Work, process: UUID, ref: str) -> None:
+    here = (timers.c.tenant_id == work.tenant, timers.c.process_id == process, timers.c.ref == ref)
     try:
         with work.savepoint():
             Mover(work).send(process, on.TimerFired(at=work.now, timer=ref))
-    except (TriggerRefused, NotFound):
+    except (TriggerRefused, NotFound):  # an earlier timer of the same batch has called it off
         work.execute(delete(timers).where(*here))
     except Exception as error:
         if database.is_disconnect(error) or database.sqlstate(error) in ("40001", "40P01"):
