@@ -15,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from common.dead_letters import OWNERS
 from common.operation import SERVICES, LogSubscription, Schedule, discover_all
-from infra.cdk.functions import function_name, rule_name
+from infra.cdk.functions import rule_name
+from infra.cdk.names import function_name
 from infra.dashboards.alarms import alarms
 from infra.deployed import ACCOUNT, Deployed, UnreachableError
 

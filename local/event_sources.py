@@ -20,7 +20,7 @@ def declared() -> list[dict[str, Any]]:
     from common.dead_letters import queue_name
     from common.operation import Topic, discover_all
     from infra.cdk import stages
-    from infra.cdk.functions import function_name
+    from infra.cdk.names import function_name
 
     stage = stages.stage("local")
     return [

@@ -7,12 +7,16 @@ from functools import cache
 
 from sqlalchemy.engine.url import make_url
 
-from common.operation import Operation, Uses
+from common.operation import Operation, Route, Uses
 from infra.cdk.bundling import ROOT
-from infra.cdk.names import bucket_name
+from infra.cdk.names import DATABASE, OWNER, bucket_name
 from infra.cdk.stages import Stage
+from infra.cdk.told import Told
 from migrations import runner
 from migrations.security import login, role_password
+
+SCRAPED = ("/metrics", "/services/targets")
+"""How the routes end that a Prometheus scraper or its service discovery asks."""
 
 
 @cache
@@ -22,7 +26,7 @@ def version() -> str:
     return project["version"]
 
 
-def environment(stage: Stage, operation: Operation[..., object]) -> dict[str, str]:
+def environment(stage: Stage, operation: Operation[..., object], told: Told) -> dict[str, str]:
     """The environment of one operation's function."""
     service = operation.service
     settings = {
@@ -32,19 +36,47 @@ def environment(stage: Stage, operation: Operation[..., object]) -> dict[str, st
         "MIGRATION_HEAD": runner.head(),
         "OPEN_SIGNUP": "true" if stage.open_signup else "false",
         "ISSUER": f"urn:groundwork:{stage.name}",
-        "KAFKA_BOOTSTRAP_SERVERS": stage.kafka_bootstrap_servers,
         "POWERTOOLS_SERVICE_NAME": service,
     }
     if Uses.FILES in operation.uses:
         settings["BUCKET"] = bucket_name(stage)
+    if stage.domain:
+        settings["PUBLIC_URL"] = f"https://{stage.domain}"
     if stage.tracing:
         settings["TRACING"] = "true"
-    if stage.local:
-        admin = Uses.ADMIN in operation.uses
-        settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, service)
-        if service == "auth":
-            settings["SIGNING_SECRET"] = role_password(_admin_password(stage), "signing")
+    if not stage.local:
+        return settings | _on_aws(stage, operation, told)
+    settings["KAFKA_BOOTSTRAP_SERVERS"] = stage.kafka_bootstrap_servers
+    admin = Uses.ADMIN in operation.uses
+    settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, service)
+    if service == "auth":
+        settings["SIGNING_SECRET"] = role_password(_admin_password(stage), "signing")
     return settings
+
+
+def _on_aws(stage: Stage, operation: Operation[..., object], told: Told) -> dict[str, str]:
+    """Where the database, the broker and the secrets are; never a secret itself."""
+    owner = Uses.ADMIN in operation.uses
+    settings = {
+        "DATABASE_HOST": told.value("proxy-host"),
+        "DATABASE_NAME": DATABASE,
+        "DATABASE_USER": OWNER if owner else login(operation.service),
+    }
+    if owner:
+        settings["DATABASE_SECRET_ARN"] = told.value("database-secret")
+    if Uses.KAFKA in operation.uses:
+        settings |= {"KAFKA_BOOTSTRAP_SERVERS": told.value("kafka-bootstrap"), "KAFKA_IAM": "1"}
+    if Uses.SIGNING in operation.uses:
+        settings["SIGNING_SECRET_ARN"] = told.value("signing-secret")
+    if is_scraped(stage, operation):
+        settings["SCRAPE_TOKEN_ARN"] = told.value("scrape-secret")
+    return settings
+
+
+def is_scraped(stage: Stage, operation: Operation[..., object]) -> bool:
+    """Whether Prometheus asks it, so that it must know the scraper's token."""
+    trigger = operation.trigger
+    return stage.metrics_protected and isinstance(trigger, Route) and trigger.path.endswith(SCRAPED)
 
 
 def database_url(stage: Stage, service: str) -> str:

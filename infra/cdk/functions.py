@@ -13,9 +13,11 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from common.operation import PLATFORM, Command, CustomResource, Operation, Schedule
-from infra.cdk import dead_letters, rights
+from common.operation import PLATFORM, Operation, Schedule, Topic
+from infra.cdk import broker, dead_letters, rights
+from infra.cdk.names import function_name
 from infra.cdk.stages import Stage
+from infra.cdk.told import Told
 
 RUNTIMES = {
     "3.11": lambda_.Runtime.PYTHON_3_11,
@@ -34,15 +36,6 @@ class Code:
 
     source: lambda_.Code
     layers: list[lambda_.ILayerVersion]
-
-
-def function_name(stage: Stage, operation: Operation[..., object]) -> str:
-    """The Lambda's name, ``groundwork-<stage>-<service>-<module>-<function>``."""
-    if isinstance(operation.trigger, (CustomResource, Command)):
-        return stage.name_of(operation.trigger.name)
-    if operation.service == PLATFORM:
-        return stage.name_of(operation.function.__name__)
-    return stage.name_of(operation.id.replace(".", "-"))
 
 
 def rule_name(stage: Stage, operation: Operation[..., object]) -> str:
@@ -70,6 +63,7 @@ class OperationFunction(Construct):
         environment: dict[str, str],
         *,
         letters: sqs.IQueue,
+        told: Told,
     ) -> None:
         super().__init__(scope, logical_id(operation))
         name = function_name(stage, operation)
@@ -77,7 +71,7 @@ class OperationFunction(Construct):
             self,
             "Logs",
             log_group_name=f"/aws/lambda/{name}",
-            retention=_retention(stage),
+            retention=retention(stage),
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(
@@ -86,8 +80,10 @@ class OperationFunction(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"Of the operation {operation.id}",
         )
-        for statement in rights.of(operation, stage, log_group.log_group_arn):
+        for statement in rights.of(operation, stage, log_group.log_group_arn, told):
             role.add_to_policy(statement)
+        if not stage.local:
+            role.add_to_policy(rights.not_the_code(function_arn(self, name)))
         self.function = lambda_.Function(
             self,
             "Function",
@@ -108,6 +104,10 @@ class OperationFunction(Construct):
         )
         if dead_letters.is_asynchronous(operation):
             dead_letters.keep(self, self.function, operation, letters)
+        if not stage.local:
+            _join(self.function, told)
+            if isinstance(operation.trigger, Topic):
+                broker.deliver(self.function, operation, stage, told, letters)
         self._schedule(stage, operation)
 
     def _schedule(self, stage: Stage, operation: Operation[..., object]) -> None:
@@ -121,6 +121,15 @@ class OperationFunction(Construct):
             schedule=events.Schedule.rate(Duration.minutes(operation.trigger.minutes)),
             targets=[targets.LambdaFunction(self.function, retry_attempts=0)],
         )
+
+
+def _join(function: lambda_.Function, told: Told) -> None:
+    """Put a function into the stage's network, whose subnets are known at deploy only."""
+    resource = function.node.default_child
+    assert isinstance(resource, lambda_.CfnFunction)
+    resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+        subnet_ids=told.subnets, security_group_ids=[told.value("functions-group")]
+    )
 
 
 def function_arn(scope: Construct, name: str) -> str:
@@ -144,7 +153,8 @@ def subscribe(scope: Construct, log_group_name: str, collector_name: str) -> Non
     )
 
 
-def _retention(stage: Stage) -> logs.RetentionDays:
+def retention(stage: Stage) -> logs.RetentionDays:
+    """How long the stage's logs are kept."""
     days = {1: "ONE_DAY", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
     return logs.RetentionDays[days[stage.log_retention_days]]
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from aws_cdk import Aws
 
+from common.operation import PLATFORM, Command, CustomResource, Operation
 from infra.cdk.stages import Stage
+
+DATABASE = "groundwork"
+"""The one database of a stage."""
+OWNER = "groundwork_owner"
+"""The login that owns all in it: the migrations' alone."""
 
 
 def bucket_name(stage: Stage) -> str:
@@ -15,3 +21,12 @@ def bucket_name(stage: Stage) -> str:
 def parameter(stage: Stage, name: str) -> str:
     """The SSM parameter in which one stack tells others what it made."""
     return f"/groundwork/{stage.name}/{name}"
+
+
+def function_name(stage: Stage, operation: Operation[..., object]) -> str:
+    """The Lambda's name, ``groundwork-<stage>-<service>-<module>-<function>``, and a consumer's group."""
+    if isinstance(operation.trigger, (CustomResource, Command)):
+        return stage.name_of(operation.trigger.name)
+    if operation.service == PLATFORM:
+        return stage.name_of(operation.function.__name__)
+    return stage.name_of(operation.id.replace(".", "-"))

@@ -37,12 +37,23 @@ class Stage:
     zones: int = 2
     nat_gateways: int = 0
     """Needed only to call out to the Internet: webhooks and external subgraphs."""
-    database_capacity: tuple[float, float] = (0.0, 2.0)
-    """Aurora capacity units, least and most; a least of 0 pauses an idle database."""
+    database_capacity: tuple[float, float] = (0.5, 2.0)
+    """Aurora capacity units, least and most. A least of 0 would pause an idle database, and never does here:
+    the proxy keeps its connections open, and the relay looks into the outbox all the time."""
     database_readers: int = 0
     backup_days: int = 1
+    pollers: int = 0
+    """Event pollers that Lambda keeps for the consumers of topics, who share them. None: it polls on demand, and
+    a batch that fails is tried until its records expire, since only kept pollers give up after some retries."""
     metrics_protected: bool = False
     """Whether a scraper must show the stage's token."""
+    requests_per_second: int = 100
+    """What API Gateway lets through; the rest is told to slow down (429)."""
+    requests_of_one: int = 2_000
+    """Requests from one address in five minutes, beyond which the firewall blocks it."""
+    domain: str = ""
+    """The API's own host name; its certificate's ARN is ``certificate``. Empty: API Gateway's."""
+    certificate: str = ""
 
     def name_of(self, part: str) -> str:
         """A physical name of this stage, ``groundwork-<stage>-<part>``, within AWS' 64 characters."""
@@ -107,6 +118,9 @@ _STAGES: dict[str, Stage] = {
         database_capacity=(0.5, 64.0),
         database_readers=1,
         backup_days=30,
+        pollers=1,
         metrics_protected=True,
+        requests_per_second=5_000,
+        requests_of_one=10_000,
     ),
 }

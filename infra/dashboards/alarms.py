@@ -10,7 +10,7 @@ from common import metrics
 from common.dead_letters import OWNERS, queue_name
 from common.operation import PLATFORM, SERVICES, Topic, discover_all
 from common.settings import NAMESPACE
-from infra.cdk.functions import function_name
+from infra.cdk.names import function_name
 from infra.cdk.stages import Stage
 
 FAILURES = 5

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from common.operation import PLATFORM, SERVICES, Operation, Route, discover, discover_all
-from infra.cdk.functions import METRIC_LINES, function_name
+from infra.cdk.functions import METRIC_LINES
+from infra.cdk.names import function_name
 from infra.cdk.stages import stage
 
 pytestmark = pytest.mark.xdist_group("synthesis")

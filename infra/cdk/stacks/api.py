@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from common.operation import Operation, Route, discover_all
+from infra.cdk import firewall
 from infra.cdk.environment import version
-from infra.cdk.functions import function_name, logical_id
+from infra.cdk.functions import logical_id, retention
+from infra.cdk.names import function_name
 from infra.cdk.stages import Stage
+
+ACCESS = {
+    "request": "$context.requestId",
+    "trace": "$context.xrayTraceId",
+    "at": "$context.requestTimeEpoch",
+    "address": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "route": "$context.resourcePath",
+    "status": "$context.status",
+    "bytes": "$context.responseLength",
+    "milliseconds": "$context.responseLatency",
+    "firewall": "$context.wafResponseCode",
+    "error": "$context.error.message",
+}
+"""An access log line: the route and not the path, whose parameters may name persons; no header, no query."""
 
 
 class ApiStack(Stack):
     """The front door. Functions are named, not referred to, so that services deploy on their own."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
-        super().__init__(scope, "api", stack_name=stage.name_of("api"))
+        super().__init__(
+            scope, "api", stack_name=stage.name_of("api"), termination_protection=stage.protected
+        )
         operations = [o for o in discover_all() if isinstance(o.trigger, Route)]
         api = apigateway.SpecRestApi(
             self,
@@ -27,13 +49,53 @@ class ApiStack(Stack):
             rest_api_name=stage.name_of("api"),
             api_definition=apigateway.ApiDefinition.from_inline(document(stage, operations)),
             endpoint_types=[apigateway.EndpointType.REGIONAL],
-            deploy_options=apigateway.StageOptions(stage_name=stage.name, tracing_enabled=stage.tracing),
-            cloud_watch_role=False,
+            deploy_options=self._options(stage),
+            cloud_watch_role=not stage.local,  # of the account and region: without it API Gateway cannot log
+            disable_execute_api_endpoint=True if stage.domain else None,
         )
         for operation in operations:
             self._admit(stage, api, operation)
         CfnOutput(self, "ApiId", value=api.rest_api_id)
         CfnOutput(self, "ApiStage", value=stage.name)
+        if not stage.local:
+            firewall.protect(self, stage, api.deployment_stage.stage_arn)
+        if stage.domain:
+            self._name(stage, api)
+
+    def _options(self, stage: Stage) -> apigateway.StageOptions:
+        """How the stage is run: on AWS with access logs, errors logged, and a limit on requests."""
+        if stage.local:
+            return apigateway.StageOptions(stage_name=stage.name, tracing_enabled=stage.tracing)
+        log = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/aws/apigateway/{stage.name_of('api')}",
+            retention=retention(stage),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        return apigateway.StageOptions(
+            stage_name=stage.name,
+            tracing_enabled=stage.tracing,
+            access_log_destination=apigateway.LogGroupLogDestination(log),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS)),
+            logging_level=apigateway.MethodLoggingLevel.ERROR,
+            data_trace_enabled=False,  # bodies carry passwords and persons' data
+            metrics_enabled=True,
+            throttling_rate_limit=stage.requests_per_second,
+            throttling_burst_limit=stage.requests_per_second,
+        )
+
+    def _name(self, stage: Stage, api: apigateway.SpecRestApi) -> None:
+        """The API's own host name; its DNS record points to ``ApiTarget``, in whatever zone that is."""
+        certificate = acm.Certificate.from_certificate_arn(self, "Certificate", stage.certificate)
+        name = api.add_domain_name(
+            "Domain",
+            domain_name=stage.domain,
+            certificate=certificate,
+            security_policy=apigateway.SecurityPolicy.TLS_1_2,
+        )
+        CfnOutput(self, "ApiUrl", value=f"https://{stage.domain}")
+        CfnOutput(self, "ApiTarget", value=name.domain_name_alias_domain_name)
 
     def _admit(self, stage: Stage, api: apigateway.SpecRestApi, operation: Operation[..., Any]) -> None:
         """Let this API, and no other, invoke an operation's function, by its own route."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack, custom_resources
+from aws_cdk import ArnFormat, Duration, Fn, RemovalPolicy, Stack, custom_resources
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -12,12 +12,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from infra.cdk.names import parameter
+from infra.cdk.names import DATABASE, OWNER, parameter
 from infra.cdk.stacks.network import NetworkStack
 from infra.cdk.stages import Stage
 
-DATABASE = "groundwork"
-OWNER = "groundwork_owner"
+SCRAM = "POSTGRES_SCRAM_SHA_256"
 
 
 class DataStack(Stack):
@@ -31,6 +30,7 @@ class DataStack(Stack):
             scope, "data", stack_name=stage.name_of("data"), termination_protection=stage.protected
         )
         self._stage = stage
+        self._told = Construct(self, "Told")
         self._removal = RemovalPolicy.RETAIN if stage.protected else RemovalPolicy.DESTROY
         self._key = kms.Key(
             self,
@@ -42,25 +42,31 @@ class DataStack(Stack):
         cluster = self._database(network)
         proxy = self._proxy(network, cluster)
         broker = self._broker(network)
-        secret = secretsmanager.Secret(
+        assert cluster.secret is not None
+        self._tell("database-host", cluster.cluster_endpoint.hostname)
+        self._tell("database-secret", cluster.secret.secret_arn)
+        self._tell("proxy-host", proxy.attr_endpoint)
+        self._tell("proxy-id", Fn.select(6, Fn.split(":", proxy.attr_db_proxy_arn)))
+        self._tell("kafka-arn", broker.attr_arn)
+        self._tell("kafka-bootstrap", self._bootstrap(broker))
+        signing = self._secret("SigningSecret", "Encrypts the token signing keys at rest")
+        self._tell("signing-secret", signing.secret_arn)
+        if stage.metrics_protected:
+            scrape = self._secret("ScrapeSecret", "Bearer token of the Prometheus scraper")
+            self._tell("scrape-secret", scrape.secret_arn)
+        self._tell("key", self._key.key_arn)
+
+    def _secret(self, name: str, description: str) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
             self,
-            "SigningSecret",
-            description="Encrypts the token signing keys at rest",
+            name,
+            description=description,
             encryption_key=self._key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
             removal_policy=self._removal,
         )
-        assert cluster.secret is not None
-        self._tell("database-host", cluster.cluster_endpoint.hostname)
-        self._tell("database-secret", cluster.secret.secret_arn)
-        self._tell("proxy-host", proxy.attr_endpoint)
-        self._tell("proxy-arn", proxy.attr_db_proxy_arn)
-        self._tell("kafka-arn", broker.attr_arn)
-        self._tell("kafka-bootstrap", self._bootstrap(broker))
-        self._tell("signing-secret", secret.secret_arn)
-        self._tell("key", self._key.key_arn)
 
     def _database(self, network: NetworkStack) -> rds.DatabaseCluster:
         stage = self._stage
@@ -70,7 +76,8 @@ class DataStack(Stack):
             engine=rds.DatabaseClusterEngine.aurora_postgres(
                 version=rds.AuroraPostgresEngineVersion.VER_17_9
             ),
-            credentials=rds.Credentials.from_generated_secret(OWNER, encryption_key=self._key),
+            credentials=rds.Credentials.from_username(OWNER, encryption_key=self._key),
+            manage_master_user_password=True,  # RDS makes the secret and rotates it each week
             default_database_name=DATABASE,
             writer=rds.ClusterInstance.serverless_v2("Writer", enable_performance_insights=stage.protected),
             readers=[
@@ -94,7 +101,12 @@ class DataStack(Stack):
         )
 
     def _proxy(self, network: NetworkStack, cluster: rds.DatabaseCluster) -> rds.CfnDBProxy:
-        """A proxy that passes each login's IAM identity on: no password of a login exists anywhere."""
+        """A proxy that passes each login's IAM identity on: no password of a login exists anywhere.
+
+        The owner alone has one, which the proxy takes from its secret: the migrations sign in with it, since
+        nobody can have granted the owner to sign in by IAM before the first of them.
+        """
+        assert cluster.secret is not None
         role = iam.Role(self, "ProxyRole", assumed_by=iam.ServicePrincipal("rds.amazonaws.com"))
         logins = self.format_arn(
             service="rds-db",
@@ -103,6 +115,13 @@ class DataStack(Stack):
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         role.add_to_policy(iam.PolicyStatement(sid="Logins", actions=["rds-db:connect"], resources=[logins]))
+        owner = cluster.secret.secret_arn
+        role.add_to_policy(
+            iam.PolicyStatement(sid="Owner", actions=["secretsmanager:GetSecretValue"], resources=[owner])
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(sid="OwnerKey", actions=["kms:Decrypt"], resources=[self._key.key_arn])
+        )
         subnets = network.vpc.select_subnets(subnet_group_name="data")
         proxy = rds.CfnDBProxy(
             self,
@@ -110,6 +129,14 @@ class DataStack(Stack):
             db_proxy_name=self._stage.name_of("proxy"),
             engine_family="POSTGRESQL",
             default_auth_scheme="IAM_AUTH",
+            auth=[
+                rds.CfnDBProxy.AuthFormatProperty(
+                    auth_scheme="SECRETS",
+                    client_password_auth_type=SCRAM,
+                    iam_auth="DISABLED",
+                    secret_arn=owner,
+                )
+            ],
             role_arn=role.role_arn,
             require_tls=True,
             vpc_subnet_ids=subnets.subnet_ids,
@@ -167,14 +194,14 @@ class DataStack(Stack):
                 ]
             ),
             install_latest_aws_sdk=False,
+            memory_size=256,
         )
         return told.get_response_field("BootstrapBrokerStringSaslIam")
 
     def _tell(self, name: str, value: str) -> None:
         ssm.StringParameter(
-            self,
+            self._told,
             "".join(word.capitalize() for word in name.split("-")),
             parameter_name=parameter(self._stage, name),
             string_value=value,
         )
-        CfnOutput(self, f"{name.replace('-', '')}Output", value=value)

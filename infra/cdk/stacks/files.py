@@ -8,8 +8,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from common.operation import SERVICES, Upload, discover_all
-from infra.cdk.functions import function_arn, function_name, logical_id
-from infra.cdk.names import bucket_name
+from infra.cdk.functions import function_arn, logical_id
+from infra.cdk.names import bucket_name, function_name
 from infra.cdk.stages import Stage
 
 KEPT_DAYS = 30
@@ -23,7 +23,9 @@ class FilesStack(Stack):
     """
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
-        super().__init__(scope, "files", stack_name=stage.name_of("files"))
+        super().__init__(
+            scope, "files", stack_name=stage.name_of("files"), termination_protection=stage.protected
+        )
         name = bucket_name(stage)
         uploads = [o for o in discover_all(SERVICES) if isinstance(o.trigger, Upload)]
         admitted = [

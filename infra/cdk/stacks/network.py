@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.cdk.names import parameter
 from infra.cdk.stages import Stage
 
 ENDPOINTS = {
@@ -14,8 +16,13 @@ ENDPOINTS = {
     "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,
     "Mail": ec2.InterfaceVpcEndpointAwsService.EMAIL,
     "Traces": ec2.InterfaceVpcEndpointAwsService.XRAY,
+    "Identity": ec2.InterfaceVpcEndpointAwsService.STS,
 }
-"""What functions call besides the database, the broker and S3; each costs by the hour and zone."""
+"""What functions call besides the database, the broker and S3; each costs by the hour and zone.
+
+The event source mappings of Kafka, too, are in this network: they sign in (STS), invoke, and give failures to
+the queues.
+"""
 
 
 class NetworkStack(Stack):
@@ -54,16 +61,33 @@ class NetworkStack(Stack):
         )
         self.vpc.add_flow_log("Flow")
         self.functions = ec2.SecurityGroup(
-            self, "FunctionsGroup", vpc=self.vpc, description="Every operation's function"
+            self, "FunctionsGroup", vpc=self.vpc, description="Functions of all operations"
         )
         self.data = ec2.SecurityGroup(
             self, "DataGroup", vpc=self.vpc, description="Database, proxy, broker", allow_all_outbound=False
         )
         self.data.add_ingress_rule(self.functions, ec2.Port.tcp(5432), "PostgreSQL, through the proxy")
         self.data.add_ingress_rule(self.functions, ec2.Port.tcp(9098), "Kafka, by IAM")
-        self.data.connections.allow_internally(ec2.Port.all_traffic(), "The proxy to the database")
+        self.data.connections.allow_internally(
+            ec2.Port.all_traffic(), "The proxy to the database; event sources to the broker"
+        )
+        self.data.add_egress_rule(
+            ec2.Peer.ipv4(self.vpc.vpc_cidr_block), ec2.Port.tcp(443), "Event sources to the endpoints"
+        )
         for name, service in ENDPOINTS.items():
             if name != "Traces" or stage.tracing:
                 self.vpc.add_interface_endpoint(
                     name, service=service, subnets=ec2.SubnetSelection(subnet_group_name="functions")
                 )
+        ssm.StringListParameter(
+            self,
+            "Subnets",
+            parameter_name=parameter(stage, "subnets"),
+            string_list_value=self.vpc.select_subnets(subnet_group_name="functions").subnet_ids,
+        )
+        ssm.StringParameter(
+            self,
+            "FunctionsGroupId",
+            parameter_name=parameter(stage, "functions-group"),
+            string_value=self.functions.security_group_id,
+        )

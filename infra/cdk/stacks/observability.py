@@ -22,7 +22,12 @@ class ObservabilityStack(Stack):
     """It names what it watches instead of referring to it, so that it deploys on its own."""
 
     def __init__(self, scope: Construct, stage: Stage) -> None:
-        super().__init__(scope, "observability", stack_name=stage.name_of("observability"))
+        super().__init__(
+            scope,
+            "observability",
+            stack_name=stage.name_of("observability"),
+            termination_protection=stage.protected,
+        )
         topic = self._topic(stage)
         for alarm in alarms(stage):
             if alarm.watch is not None:

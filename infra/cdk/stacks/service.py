@@ -10,8 +10,10 @@ from constructs import Construct
 from common.operation import PLATFORM, LogSubscription, discover
 from infra.cdk import bundling, dead_letters
 from infra.cdk.environment import environment
-from infra.cdk.functions import RUNTIMES, Code, OperationFunction, function_name, subscribe
+from infra.cdk.functions import RUNTIMES, Code, OperationFunction, subscribe
+from infra.cdk.names import function_name
 from infra.cdk.stages import Stage
+from infra.cdk.told import Told
 
 COLLECTOR = "collect"
 
@@ -20,13 +22,22 @@ class ServiceStack(Stack):
     """The functions of one service, or of the platform itself."""
 
     def __init__(self, scope: Construct, stage: Stage, service: str) -> None:
-        super().__init__(scope, service, stack_name=stage.name_of(service))
+        super().__init__(
+            scope, service, stack_name=stage.name_of(service), termination_protection=stage.protected
+        )
         self.functions: dict[str, OperationFunction] = {}
         code = self._code(stage, service)
+        told = Told(self, stage)
         self.dead_letters = dead_letters.queue(self, stage, service)
         for operation in discover(service):
             made = OperationFunction(
-                self, stage, operation, code, environment(stage, operation), letters=self.dead_letters
+                self,
+                stage,
+                operation,
+                code,
+                environment(stage, operation, told),
+                letters=self.dead_letters,
+                told=told,
             )
             self.functions[operation.id] = made
             if isinstance(operation.trigger, LogSubscription):

@@ -12,11 +12,11 @@ from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 from common.postgres import Connection, InterfaceError
-from common.settings import Settings, settings
+from common.settings import Settings, secret, settings
 
 
 def url_of(configuration: Settings) -> URL:
-    """The database's URL; where none is given, host and login of the stage, with an IAM token as password."""
+    """The database's URL; where none is given, host and login of the stage, without a password."""
     if configuration.database_url:
         return make_url(configuration.database_url).set(drivername="postgresql+pg8000")
     return URL.create(
@@ -29,12 +29,16 @@ def url_of(configuration: Settings) -> URL:
     )
 
 
-def open_engine(url: URL, *, size: int = 1, iam: bool = False) -> Engine:
-    """An engine over at most ``size`` connections to ``url``."""
+def open_engine(url: URL, *, size: int = 1, iam: bool = False, secret_arn: str = "") -> Engine:
+    """An engine over at most ``size`` connections to ``url``.
+
+    Each of them signs in with the URL's password, with a token of IAM, or with what ``secret_arn`` keeps
+    then: a password that was rotated meanwhile is the new one.
+    """
     tls = ssl.create_default_context() if url.query.get("sslmode") == "verify-full" else None
 
     def connect() -> Connection:
-        password = _iam_token(url) if iam else url.password
+        password = _iam_token(url) if iam else _kept(secret_arn) if secret_arn else url.password
         return Connection(
             user=url.username or "",
             password=password,
@@ -66,6 +70,12 @@ def _iam_token(url: URL) -> str:
     return token
 
 
+def _kept(arn: str) -> str:
+    """The password within a secret as RDS writes it, a JSON object."""
+    password: str = msgspec.json.decode(secret(arn))["password"]
+    return password
+
+
 def _dumps(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
@@ -78,7 +88,9 @@ def engine() -> Engine:
 @cache
 def engine_for(configuration: Settings) -> Engine:
     """The engine that goes with some settings."""
-    return open_engine(url_of(configuration), iam=not configuration.database_url)
+    kept = "" if configuration.database_url else configuration.database_secret_arn
+    iam = not configuration.database_url and not kept
+    return open_engine(url_of(configuration), iam=iam, secret_arn=kept)
 
 
 def is_disconnect(error: BaseException) -> bool:

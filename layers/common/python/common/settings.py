@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 NAMESPACE = "Groundwork"
 """The CloudWatch namespace of every metric."""
@@ -22,6 +22,8 @@ class Settings:
     database_port: int = 5432
     database_name: str = "groundwork"
     database_user: str = ""
+    database_secret_arn: str = ""
+    """Where the login's password is kept, if it has one: AWS Secrets Manager. Empty: it signs in by IAM."""
     kafka_bootstrap_servers: str = ""
     kafka_iam: bool = False
     tracing: bool = False
@@ -36,6 +38,8 @@ class Settings:
     """Base URL of the API as callers see it; empty: taken from each request."""
     scrape_token: str = field(default="", repr=False)
     """Bearer token that a Prometheus scraper must send; empty: none."""
+    scrape_token_arn: str = ""
+    """Where that token is kept, on stages that have one: AWS Secrets Manager."""
     bucket: str = ""
     open_signup: bool = True
     """Whether anyone may register a tenant."""
@@ -73,8 +77,19 @@ _current: list[Settings] = []
 def settings() -> Settings:
     """The container's settings."""
     if not _current:
-        _current.append(Settings.read())
+        found = Settings.read()
+        if found.scrape_token_arn:
+            found = replace(found, scrape_token=secret(found.scrape_token_arn))
+        _current.append(found)
     return _current[0]
+
+
+def secret(arn: str) -> str:
+    """What AWS Secrets Manager keeps under ``arn``, as it is now."""
+    import boto3
+
+    kept: str = boto3.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+    return kept
 
 
 def use(configuration: Settings) -> None:
