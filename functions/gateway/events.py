@@ -6,6 +6,7 @@ the stage (all of them locally); callers without a token belong to no tenant, he
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ class QueryReceived(Struct, frozen=True):
     operation: str
     name: str
     document: str
+    received_at: datetime
     version: int = 1
 
 

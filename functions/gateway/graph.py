@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -49,7 +50,7 @@ def query(request: Request, work: Work) -> Response[Any]:
     GraphQL over HTTP. Without a token, what is public can be asked for. Persisted queries work as Apollo's
     clients send them; `documentId` names a document too. `X-Query-Plan: true` adds the plan to the answer.
     """
-    admitted = admission.admit(request, work)
+    received_at, admitted = work.now, admission.admit(request, work)
     media_type = _media_type(request)
     if len(request.body) > BODY_LIMIT:
         raise TooLarge(f"The body may have {BODY_LIMIT} bytes.", limit=BODY_LIMIT)
@@ -57,7 +58,7 @@ def query(request: Request, work: Work) -> Response[Any]:
     work.commit()  # no transaction is held while subgraphs work
     serving = _serving(request, work)
     served = _serve_all(asked, serving) if isinstance(asked, list) else [serve(asked, serving)]
-    _keep(work, served)
+    _keep(work, served, received_at)
     body = [each.response for each in served] if isinstance(asked, list) else served[0].response
     return _response(body, served, media_type, admitted.headers())
 
@@ -81,12 +82,12 @@ def read(request: Request, work: Work) -> Response[Any]:
     """
     if preferred(request.headers.get("accept", ""), (GRAPHQL, JSON, HTML)) == HTML:
         return graphiql()
-    admitted = admission.admit(request, work)
+    received_at, admitted = work.now, admission.admit(request, work)
     media_type = _media_type(request)
     asked = got(request.query)
     work.commit()
     served = serve(asked, _serving(request, work, safe=True))
-    _keep(work, [served])
+    _keep(work, [served], received_at)
     return _response(served.response, [served], media_type, admitted.headers(), cached=True)
 
 
@@ -124,10 +125,10 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="batch")
 
 
-def _keep(work: Work, served: list[Served]) -> None:
+def _keep(work: Work, served: list[Served], received_at: datetime) -> None:
     for each in served:
         ledger.count(each)
-    ledger.record(work, served)
+    ledger.record(work, served, received_at)
 
 
 def _response(

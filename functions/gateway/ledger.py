@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -35,7 +36,7 @@ def count(served: Served) -> None:
         metrics.subgraph_requests_total.inc(subgraph=subgraph, result=result)
 
 
-def record(work: Work, all_served: list[Served]) -> None:
+def record(work: Work, all_served: list[Served], received_at: datetime) -> None:
     """Publish the operations' events, of as many as the stage samples. The answers stand whether or not
     their events can be stored.
     """
@@ -48,7 +49,7 @@ def record(work: Work, all_served: list[Served]) -> None:
     try:
         with transaction(work) as own:
             for served, sampled in told:
-                _emit(own, served, sampled)
+                _emit(own, served, sampled, received_at)
     except (DBAPIError, DriverError, PoolTimeout, OSError) as error:
         EVENTS_LOST(exc_info=error, operations=len(told))
 
@@ -58,10 +59,10 @@ def _failed(served: Served) -> bool:
     return any(code.startswith("SUBGRAPH_") for code in served.codes)
 
 
-def _emit(work: Work, served: Served, sampled: bool) -> None:
+def _emit(work: Work, served: Served, sampled: bool, received_at: datetime) -> None:
     identifier, name = uuid7(), served.name[:MAX_NAME]
     if sampled:
-        work.emit(QueryReceived(identifier, served.kind, name, served.digest))
+        work.emit(QueryReceived(identifier, served.kind, name, served.digest, received_at))
         work.emit(
             QueryCompleted(
                 identifier,

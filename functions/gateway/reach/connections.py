@@ -5,10 +5,15 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPSConnection
 from urllib.parse import urlsplit
+
+KEPT_SECONDS = 30.0
+"""How long an idle connection is trusted: a function is frozen between requests, and what lies between may
+have forgotten the connection without a word."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Connections:
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[tuple[float, HTTPConnection]] = []
 
     def request(
         self,
@@ -54,7 +59,7 @@ class Connections:
             return answer
         finally:
             if kept:
-                self._idle.append(connection)
+                self._idle.append((time.monotonic(), connection))
             else:
                 connection.close()
 
@@ -62,10 +67,11 @@ class Connections:
         """A connection that is still open: one on which something can be read has been closed meanwhile."""
         while self._idle:
             try:
-                connection = self._idle.pop()
+                since, connection = self._idle.pop()
             except IndexError:  # another thread was quicker
                 return None
-            if not select.select([connection.sock], [], [], 0)[0]:
+            fresh = time.monotonic() - since < KEPT_SECONDS
+            if fresh and not select.select([connection.sock], [], [], 0)[0]:
                 return connection
             connection.close()
         return None
