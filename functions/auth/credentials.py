@@ -11,7 +11,7 @@ from typing import Literal
 
 from sqlalchemy import update
 
-from auth import metrics, passwords, second_factor, subjects, throttle
+from auth import metrics, passwords, second_factor, throttle
 from auth.errors import BadCredentials, OneTimeCodeRequired, Throttled
 from auth.events import LoginFailed, UserLocked
 from auth.subjects import Subject
@@ -43,7 +43,7 @@ def verify(given: Presented, request: Request, work: Work) -> tuple[Subject, lis
         metrics.login_attempts_total.inc(result="throttled")
         wait = (attempt.address_blocked_until - work.now).total_seconds()
         raise Throttled("Too many sign-ins failed from your address.", retry_after=int(wait) + 1)
-    subject = subjects.by_email(work, email)
+    subject = attempt.subject
     matched = passwords.matches(subject.password_hash if subject else None, given.password)
     locked = attempt.account_blocked_until is not None and attempt.account_blocked_until > work.now
     if locked or not matched or subject is None or subject.status != "active":

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from auth import keys
 from auth.tenant_settings import TenantSettings
 from common.work import Work
 
@@ -47,31 +46,17 @@ class Subject:
         return self.held
 
 
-_READ = """
-select u.id, u.email, u.email_verified, u.name, u.status, u.password_hash, u.authorization_version,
-       u.version, t.settings, t.slug, o.secret as totp_secret, {signing_key} as signing_key, coalesce((
-           select array_agg(distinct p order by p)
-           from auth.user_roles a
-           join auth.roles r on r.tenant_id = a.tenant_id and r.id = a.role_id, unnest(r.permissions) as p
-           where a.tenant_id = u.tenant_id and a.user_id = u.id
-       ), '{{}}') as held
-from auth.users u
-join auth.tenants t on t.id = u.tenant_id
-left join auth.totp o on o.tenant_id = u.tenant_id and o.user_id = u.id and o.confirmed_at is not null
-""".format(  # noqa: S608 - our own SQL
-    signing_key=keys.CURRENT.format(alg="'ES256'")
-)
-_BY_EMAIL = text(_READ + "where u.tenant_id = :tenant and u.email = :email")
-_BY_ID = text(_READ + "where u.tenant_id = :tenant and u.id = :id")
-
-
-def by_email(work: Work, email: str) -> Subject | None:
-    """The tenant's user with the address, whatever their status."""
-    row = work.execute(_BY_EMAIL, {"tenant": work.tenant, "now": work.now, "email": email}).one_or_none()
-    return None if row is None else Subject(*tuple(row))
+_BY_EMAIL = text("select * from auth.subject_of(:tenant, null, :email, :now)")
+_BY_ID = text("select * from auth.subject_of(:tenant, :id, null, :now)")
 
 
 def by_id(work: Work, user: UUID) -> Subject | None:
     """The tenant's user with the id, whatever their status."""
-    row = work.execute(_BY_ID, {"tenant": work.tenant, "now": work.now, "id": user}).one_or_none()
+    row = work.execute(_BY_ID, {"tenant": work.tenant, "id": user, "now": work.now}).one_or_none()
+    return None if row is None else Subject(*tuple(row))
+
+
+def by_email(work: Work, email: str) -> Subject | None:
+    """The tenant's user with the address, whatever their status."""
+    row = work.execute(_BY_EMAIL, {"tenant": work.tenant, "email": email, "now": work.now}).one_or_none()
     return None if row is None else Subject(*tuple(row))

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import delete, text
 
 from auth.events import PLATFORM_TENANT
+from auth.subjects import Subject
 from auth.tables import sign_in_failures
 from common.database import sqlstate
 from common.errors import Unavailable
@@ -41,9 +42,11 @@ ACCOUNT = Limit(5, timedelta(seconds=30), timedelta(hours=1))
 ADDRESS = Limit(50, timedelta(seconds=30), timedelta(hours=1))
 FORGOTTEN_AFTER = timedelta(hours=24)
 
+# The user is read behind the account's lock: the second function's argument is the first one's answer.
 _ENTER = text("""
-select tenant, account_failures, account_blocked_until, address_blocked_until
-from auth.enter_sign_in(:slug, :account, :address)
+select e.tenant, e.account_failures, e.account_blocked_until, e.address_blocked_until, s.*
+from auth.enter_sign_in(:slug, :account, :address) e
+left join lateral auth.subject_of(e.tenant, null, :email, :now) s on true
 """)
 _FAIL = text("""
 insert into auth.sign_in_failures as f (key, failures, last_at)
@@ -69,6 +72,7 @@ class Attempt:
     account_failures: int
     account_blocked_until: datetime | None
     address_blocked_until: datetime | None
+    subject: Subject | None
 
 
 def account_key(slug: str, email: str) -> bytes:
@@ -77,10 +81,11 @@ def account_key(slug: str, email: str) -> bytes:
 
 
 def begin(work: Work, slug: str, email: str, source_ip: str) -> Attempt:
-    """Wait for the account's turn, enter the tenant, or none's, and read who is closed out."""
+    """Wait for the account's turn, enter the tenant, or none's, read the user and who is closed out."""
     account, address = account_key(slug, email), sha256(f"address\0{source_ip}".encode()).digest()
     try:
-        row = work.execute(_ENTER, {"slug": slug, "account": account, "address": address}).one()
+        asked = {"slug": slug, "email": email, "account": account, "address": address, "now": work.now}
+        row = work.execute(_ENTER, asked).one()
     except Exception as error:
         if sqlstate(error) == "55P03":  # lock_timeout
             raise Unavailable("Many sign-ins to this account wait already; try again in a moment.") from error
@@ -93,6 +98,7 @@ def begin(work: Work, slug: str, email: str, source_ip: str) -> Attempt:
         row.account_failures or 0,
         row.account_blocked_until,
         row.address_blocked_until,
+        None if row.id is None else Subject(*tuple(row)[4:]),
     )
 
 

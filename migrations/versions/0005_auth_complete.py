@@ -244,6 +244,38 @@ def _create_functions() -> None:
             );
         end $$
     """)
+    # Everything that signing in and issuing tokens needs of a user, found by id or by address. In PL/pgSQL
+    # for its kept plan; volatile, so that it sees what was committed while the sign-in waited for its turn.
+    op.execute("""
+        create function auth.subject_of(p_tenant uuid, p_id uuid, p_email text, p_now timestamptz)
+        returns table (
+            id uuid, email text, email_verified boolean, name text, status text, password_hash text,
+            authorization_version integer, version bigint, settings jsonb, slug text, totp_secret bytea,
+            signing_key text, held text[]
+        ) language plpgsql set search_path = pg_catalog, pg_temp as $$
+        begin
+            if p_id is null then
+                select u.id into p_id from auth.users u where u.tenant_id = p_tenant and u.email = p_email;
+            end if;
+            return query
+            select u.id, u.email, u.email_verified, u.name, u.status, u.password_hash,
+                   u.authorization_version, u.version, t.settings, t.slug, o.secret,
+                   (select k.kid from auth.signing_keys k
+                    where k.alg = 'ES256' and k.active_at <= p_now
+                      and (k.retired_at is null or k.retired_at > p_now)
+                    order by k.active_at desc limit 1),
+                   coalesce((select array_agg(distinct g order by g)
+                             from auth.user_roles a
+                             join auth.roles r on r.tenant_id = a.tenant_id and r.id = a.role_id,
+                                  unnest(r.permissions) as g
+                             where a.tenant_id = u.tenant_id and a.user_id = u.id), '{}')
+            from auth.users u
+            join auth.tenants t on t.id = u.tenant_id
+            left join auth.totp o
+                on o.tenant_id = u.tenant_id and o.user_id = u.id and o.confirmed_at is not null
+            where u.tenant_id = p_tenant and u.id = p_id;
+        end $$
+    """)
     # A client is known by its id alone; its tenant is read with it.
     op.execute("""
         create function auth.client_of(p_client uuid) returns setof auth.clients
@@ -253,6 +285,7 @@ def _create_functions() -> None:
     _create_sweep()
     for function in (
         "auth.enter_sign_in(text, bytea, bytea)",
+        "auth.subject_of(uuid, uuid, text, timestamptz)",
         "auth.client_of(uuid)",
         "auth.sweep(timestamptz)",
     ):
@@ -294,6 +327,7 @@ def _create_sweep() -> None:
 def downgrade() -> None:
     """Take them away."""
     op.execute("drop function auth.enter_sign_in(text, bytea, bytea)")
+    op.execute("drop function auth.subject_of(uuid, uuid, text, timestamptz)")
     op.execute("drop function auth.client_of(uuid)")
     op.execute("drop function auth.sweep(timestamptz)")
     op.execute("""
