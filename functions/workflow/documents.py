@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from workflow import forms
-from workflow.engine.bpmn import read_bpmn
 from workflow.engine.definition_json import read_json
 from workflow.engine.faults import DefinitionRefused, Fault
 from workflow.engine.model import AnyElement, Process, SubProcess, UserTask
-from workflow.engine.validate import validate
 
 JSON: Final = "application/json"
 MEDIA_TYPES: Final = (JSON, "application/bpmn+xml", "application/xml", "text/xml")
@@ -20,6 +18,10 @@ RESERVED: Final = {"validate"}
 
 def read(document: bytes, media_type: str) -> tuple[list[Process], list[Fault]]:
     """The processes of a document that can be executed, and everything that is wrong with them."""
+    # Only who adds a definition pays for reading one: graph and processes start without.
+    from workflow.engine.bpmn import read_bpmn
+    from workflow.engine.validate import validate
+
     if media_type in ("", JSON) or media_type.endswith("+json"):
         try:
             found = [read_json(document)]

@@ -19,7 +19,6 @@ from common.work import Work
 from workflow.compiled import definition_of
 from workflow.engine import effects as out
 from workflow.engine import triggers as on
-from workflow.engine.diagram import draw, overlay_of
 from workflow.engine.state import State
 from workflow.events import ADVANCING, ProcessResumed, ProcessSuspended
 from workflow.moving import Beginning, Mover, published
@@ -169,6 +168,8 @@ def history(id: UUID, paging: Paging, work: Work) -> Page[Transition]:  # noqa: 
 @operation("GET /workflow/processes/{id}/diagram", permission="workflow.process.read", produces=SVG)
 def diagram(id: UUID, work: Work) -> Response[str]:  # noqa: A002
     """Draw a process as SVG: its definition with its tokens, incidents and history."""
+    from workflow.engine.diagram import draw, overlay_of
+
     row = _row(work, id)
     asked = _history(work, id).order_by(transitions.c.sequence.desc()).limit(HISTORY)
     passed = [

@@ -21,7 +21,6 @@ from common.work import Work
 from workflow import arming, documents
 from workflow.compiled import compiled
 from workflow.engine.definition_json import write_json
-from workflow.engine.diagram import draw
 from workflow.engine.faults import Fault, errors
 from workflow.engine.model import Process
 from workflow.errors import DefinitionFaulty
@@ -239,6 +238,8 @@ def _arm(work: Work, row: Row[Any]) -> None:
 @operation("GET /workflow/definitions/{key}/diagram", permission="workflow.definition.read", produces=SVG)
 def diagram(key: str, work: Work, number: Number | None = None) -> Response[str]:
     """Draw a definition, or one version of it, as SVG."""
+    from workflow.engine.diagram import draw
+
     row = found(work, key, number)
     return Response(draw(compiled(row.definition).process), media_type=SVG)
 
