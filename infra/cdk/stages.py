@@ -43,8 +43,8 @@ class Stage:
     database_readers: int = 0
     backup_days: int = 1
     pollers: int = 0
-    """Event pollers that Lambda keeps for the consumers of topics, who share them. None: it polls on demand, and
-    a batch that fails is tried until its records expire, since only kept pollers give up after some retries."""
+    """Event pollers that Lambda keeps for the consumers of topics, who share them. None: it polls on demand,
+    and a batch that fails is tried until its records expire: only kept pollers give up after some retries."""
     metrics_protected: bool = False
     """Whether a scraper must show the stage's token."""
     requests_per_second: int = 100

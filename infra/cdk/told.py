@@ -1,8 +1,8 @@
 """What the network and the data stack tell the others, through SSM parameters.
 
 An export of CloudFormation may not change while anyone imports it, so that a database restored from a
-snapshot, or new subnets, could never be put in another's place. A parameter may change: each stack reads it anew when it
-is deployed, and goes over to the replacement one after the other.
+snapshot, or new subnets, could never be put in another's place. A parameter may change: each stack reads it
+anew when it is deployed, and goes over to the replacement one after the other.
 """
 
 from __future__ import annotations

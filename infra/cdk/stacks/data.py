@@ -157,7 +157,7 @@ class DataStack(Stack):
 
     def _broker(self, network: NetworkStack) -> msk.CfnServerlessCluster:
         subnets = network.vpc.select_subnets(subnet_group_name="data")
-        return msk.CfnServerlessCluster(
+        broker = msk.CfnServerlessCluster(
             self,
             "Broker",
             cluster_name=self._stage.name_of("events"),
@@ -172,6 +172,8 @@ class DataStack(Stack):
                 )
             ],
         )
+        broker.apply_removal_policy(self._removal)
+        return broker
 
     def _bootstrap(self, broker: msk.CfnServerlessCluster) -> str:
         """The brokers' addresses, which CloudFormation does not tell."""
