@@ -12,12 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DBAPIError
 
-from common import database, logs
+from common import database, logs, metrics
 from common.background import Deadline
 from common.clock import Clock
 from common.errors import NotFound
 from common.operation import every
+from common.postgres import Error as DriverError
 from common.principal import Principal
 from common.settings import settings
 from common.work import Work
@@ -38,6 +40,8 @@ MARGIN = 5.0
 """Seconds before the deadline at which no new batch is taken."""
 POSTPONED = timedelta(minutes=1)
 """When a timer that failed unexpectedly is tried again."""
+COLLISIONS = ("40001", "40P01")
+"""SQLSTATEs of a transaction that another one was in the way of: serialization failure, deadlock."""
 
 _TAKE_TIMERS = text("select tenant_id, process_id, ref from workflow.take_timers(:now, :limit)")
 _TAKE_STARTS = text("select tenant_id, id from workflow.take_starts(:now, :limit)")
@@ -51,13 +55,25 @@ def sweep(deadline: Deadline, clock: Clock) -> dict[str, int]:
     fired = 0
     forget(clock)
     while True:
-        some = round_(clock)
+        some = _round_or_collision(clock)
         fired += some
         left = ends - time.monotonic()
         if left <= 0:
             return {"fired": fired}
         if not some:
             time.sleep(min(IDLE, left))
+
+
+def _round_or_collision(clock: Clock) -> int:
+    """One batch; one that collided with another transaction has done nothing, and is taken again."""
+    try:
+        return round_(clock)
+    except (DBAPIError, DriverError) as error:
+        if database.sqlstate(error) not in COLLISIONS:
+            raise
+        metrics.discard()
+        logs.TRANSACTION_RETRIED(attempt=1)
+        return 0
 
 
 def round_(clock: Clock, limit: int = BATCH) -> int:
@@ -102,7 +118,7 @@ def _fire(work: Work, process: UUID, ref: str) -> None:
     except (TriggerRefused, NotFound):  # an earlier timer of the same batch has called it off
         work.execute(delete(timers).where(*here))
     except Exception as error:
-        if database.is_disconnect(error) or database.sqlstate(error) in ("40001", "40P01"):
+        if database.is_disconnect(error) or database.sqlstate(error) in COLLISIONS:
             raise
         logs.OPERATION_FAILED(exc_info=error, process=str(process), timer=ref)
         work.execute(update(timers).where(*here).values(due_at=work.now + POSTPONED))
@@ -122,7 +138,7 @@ def _begin(work: Work, tenant: UUID, identifier: UUID) -> None:
         with work.savepoint():
             Mover(work).begin(row)
     except Exception as error:
-        if database.is_disconnect(error):
+        if database.is_disconnect(error) or database.sqlstate(error) in COLLISIONS:
             raise
         logs.OPERATION_FAILED(exc_info=error, definition=row.key)
         work.execute(here.values(fired=row.fired, due_at=work.now + POSTPONED))

@@ -22,12 +22,14 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from common import database, logs, metrics
 from common.background import Deadline
 from common.clock import Clock
 from common.errors import Problem
 from common.operation import Uses, every
+from common.postgres import Error as DriverError
 from common.principal import Principal
 from common.settings import settings
 from common.work import Work
@@ -38,6 +40,8 @@ from workflow.moving import Mover
 
 BATCH = 8
 """Jobs done at the same time."""
+ATTEMPTS = 3
+"""How often it is tried to hand in a result that collides with another transaction."""
 LEASE = timedelta(seconds=60)
 IDLE = 0.5
 SPAN = 60.0
@@ -109,17 +113,29 @@ def _row(work: Work, job: Taken) -> Any:
 
 
 def _hand_in(clock: Clock, job: Taken, process: UUID, trigger: Callable[[Any], on.AnyTrigger]) -> None:
-    work = _work(clock)
-    try:
-        work.enter(job.tenant)
-        if jobs.row_of(work, job.id).lease == job.lease:
-            Mover(work).deliver(process, trigger(work.now))
-        work.commit()
-    except Problem as problem:
-        metrics.discard()
-        logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
-    finally:
-        work.rollback()
+    """Tells the process. What keeps failing is left to the lease, which ends, and the job is done again."""
+    for attempt in range(1, ATTEMPTS + 1):
+        work = _work(clock)
+        try:
+            work.enter(job.tenant)
+            if jobs.row_of(work, job.id).lease == job.lease:
+                Mover(work).deliver(process, trigger(work.now))
+            work.commit()
+        except Problem as problem:
+            metrics.discard()
+            logs.OPERATION_REFUSED(problem=problem.code, status=problem.status, detail=problem.detail)
+        except (DBAPIError, DriverError) as error:
+            metrics.discard()
+            if database.is_disconnect(error):
+                work.invalidate()
+            if attempt == ATTEMPTS:
+                logs.OPERATION_FAILED(exc_info=error, job=str(job.id))
+            else:
+                logs.TRANSACTION_RETRIED(attempt=attempt)
+                continue
+        finally:
+            work.rollback()
+        return
 
 
 def _attempt(row: Any) -> Callable[[str], Callable[[Any], on.AnyTrigger]]:

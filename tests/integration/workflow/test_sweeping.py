@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from common.background import Deadline
 from common.clock import FixedClock
 from common.work import Work
 from tests.integration.platform import Platform
@@ -150,3 +153,37 @@ def test_a_definition_that_starts_by_the_clock_does_so_as_often_as_it_says(
     assert sweep(fresh_platform, minutes=61) == 1
     assert sweep(fresh_platform, hours=9) == 1
     assert len(owner.call(processes.list_, query={"key": key}).ok()["items"]) == 2
+
+
+def test_a_sweep_that_collides_with_another_transaction_is_done_again(
+    fresh_platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = fresh_platform.register()
+    process = start(owner, publish(owner, line(waiting("PT1H"))))
+    fresh_platform.use("workflow")
+    clock, commit, collisions = FixedClock(datetime.now(UTC) + timedelta(hours=2)), Work.commit, [1]
+
+    def collide(work: Work) -> None:
+        if collisions:
+            collisions.pop()
+            work.connection.exec_driver_sql("do $$ begin raise deadlock_detected; end $$")
+        commit(work)
+
+    monkeypatch.setattr(Work, "commit", collide)
+    monkeypatch.setattr(sweeping, "forget", lambda _clock: None)
+    monkeypatch.setattr(sweeping, "SPAN", 2.0)
+    assert sweeping.sweep.function(Deadline(time.monotonic() + 60), clock) == {"fired": 1}
+    assert told(fresh_platform, process["id"])["workflow.process.completed"] == 1
+
+
+def test_two_sweepers_share_what_is_due(fresh_platform: Platform) -> None:
+    owner = fresh_platform.register()
+    key = publish(owner, line(waiting("PT1H")))
+    started = [start(owner, key) for _ in range(20)]
+    fresh_platform.use("workflow")
+    clock = FixedClock(datetime.now(UTC) + timedelta(hours=2))
+    with ThreadPoolExecutor(2) as pool:
+        fired = list(pool.map(lambda _: sweeping.round_(clock, limit=5), range(8)))
+    assert sum(fired) + sweep(fresh_platform, hours=2) == 20
+    for one in started:
+        assert told(fresh_platform, one["id"])["workflow.process.completed"] == 1
