@@ -40,6 +40,8 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
     }
     if Uses.FILES in operation.uses:
         settings["BUCKET"] = bucket_name(stage)
+    if stage.operator_tenant:
+        settings["OPERATOR_TENANT"] = stage.operator_tenant
     if stage.domain:
         settings["PUBLIC_URL"] = f"https://{stage.domain}"
     if stage.tracing:

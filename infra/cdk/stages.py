@@ -51,6 +51,8 @@ class Stage:
     """What API Gateway lets through; the rest is told to slow down (429)."""
     requests_of_one: int = 2_000
     """Requests from one address in five minutes, beyond which the firewall blocks it."""
+    operator_tenant: str = ""
+    """Slug of the tenant whose users operate the platform: who may withdraw a compromised signing key."""
     domain: str = ""
     """The API's own host name; its certificate's ARN is ``certificate``. Empty: API Gateway's."""
     certificate: str = ""
@@ -122,5 +124,6 @@ _STAGES: dict[str, Stage] = {
         metrics_protected=True,
         requests_per_second=5_000,
         requests_of_one=10_000,
+        operator_tenant="operator",
     ),
 }

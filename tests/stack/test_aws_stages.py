@@ -1,0 +1,232 @@
+"""The stages on AWS: synthesized without an account, least rights, nothing stateful ever replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from common.operation import PLATFORM, SERVICES, Topic, discover, discover_all
+from infra.cdk import nag, rights, stages
+from infra.cdk.bundling import ROOT
+from infra.cdk.names import function_name
+from migrations.security import login
+
+pytestmark = [pytest.mark.xdist_group("synthesis"), pytest.mark.timeout(1200)]
+
+STAGES = ("dev", "prod")
+STATEFUL = {
+    "AWS::RDS::DBCluster",
+    "AWS::MSK::ServerlessCluster",
+    "AWS::S3::Bucket",
+    "AWS::KMS::Key",
+    "AWS::SecretsManager::Secret",
+}
+PINNED = Path(__file__).with_name("stateful.json")
+SYNTHESIZE = """
+import json, sys
+from dataclasses import asdict
+from infra.cdk import nag
+from infra.cdk.app import build
+from infra.cdk.stages import stage
+app = build(stage(sys.argv[1]))
+found = [asdict(finding) for finding in nag.findings(app)]
+app.synth()
+open(sys.argv[2], "w").write(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What one stage's synthesis gave."""
+
+    stage: stages.Stage
+    manifest: dict[str, Any]
+    templates: dict[str, dict[str, Any]]
+    findings: list[nag.Finding]
+
+    def resources(self, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Stack, logical id and resource of all of these types."""
+        for stack, template in self.templates.items():
+            for name, resource in template["Resources"].items():
+                if resource["Type"] in kinds:
+                    yield stack, name, resource
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every statement of every identity's policy, with the logical id of the policy or role."""
+        for _, name, resource in self.resources(
+            "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role"
+        ):
+            properties = resource["Properties"]
+            documents = [properties[key] for key in ("PolicyDocument",) if key in properties]
+            documents += [inline["PolicyDocument"] for inline in properties.get("Policies", ())]
+            for document in documents:
+                for statement in document["Statement"]:
+                    yield name, statement
+
+
+@cache
+def synthesis(name: str) -> Synthesis:
+    """The stage synthesized in a process that knows no account, no region and no credentials."""
+    out = Path(mkdtemp(prefix=f"groundwork-{name}-"))
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([".", "layers/common/python", "functions"]),
+        "CDK_OUTDIR": str(out / "cdk.out"),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    told = subprocess.run(
+        [sys.executable, "-c", SYNTHESIZE, name, str(out / "findings.json")],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr[-3000:]
+    manifest = json.loads((out / "cdk.out" / "manifest.json").read_text())
+    templates = {
+        stack: json.loads((out / "cdk.out" / artifact["properties"]["templateFile"]).read_text())
+        for stack, artifact in manifest["artifacts"].items()
+        if artifact["type"] == "aws:cloudformation:stack"
+    }
+    findings = [nag.Finding(**found) for found in json.loads((out / "findings.json").read_text())]
+    return Synthesis(stages.stage(name), manifest, templates, findings)
+
+
+@pytest.fixture(params=STAGES)
+def made(request: pytest.FixtureRequest) -> Synthesis:
+    return synthesis(request.param)
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_a_stage_is_synthesized_without_an_account(made: Synthesis) -> None:
+    expected = {"network", "data", PLATFORM, *SERVICES, "api", "files", "observability"}
+    assert set(made.templates) == expected
+    assert not made.manifest.get("missing")
+
+
+def test_cdk_nag_has_nothing_to_say_that_is_not_acknowledged(made: Synthesis) -> None:
+    assert made.findings
+    assert nag.open_findings(made.findings) == []
+
+
+def test_every_acknowledgement_has_a_reason_and_is_needed() -> None:
+    found = [finding for name in STAGES for finding in synthesis(name).findings]
+    for known in nag.ACKNOWLEDGED:
+        assert len(known.reason) > 20
+        assert any(known.covers(finding) for finding in found), known
+
+
+def test_no_statement_allows_every_action_or_names_no_resource_without_a_reason(made: Synthesis) -> None:
+    seen = 0
+    for name, statement in made.statements():
+        seen += 1
+        actions = as_list(statement["Action"])
+        assert not any(action == "*" or action.endswith(":*") for action in actions), (name, statement)
+        if "*" in as_list(statement["Resource"]):
+            assert statement.get("Sid") in rights.UNBOUNDED, (name, statement)
+    assert seen > 500
+
+
+def test_the_functions_own_code_may_not_touch_the_network(made: Synthesis) -> None:
+    for service in (PLATFORM, *SERVICES):
+        denials = [s for _, s in made.statements() if s.get("Sid") == "NotTheCode"]
+        assert all(s["Effect"] == "Deny" for s in denials)
+        assert len(denials) == sum(len(discover(name)) for name in (PLATFORM, *SERVICES)), service
+
+
+@pytest.mark.parametrize("service", [PLATFORM, *SERVICES])
+def test_a_function_signs_in_as_its_own_service_only(made: Synthesis, service: str) -> None:
+    policies = made.templates[service]["Resources"].values()
+    logins = [
+        json.dumps(statement["Resource"])
+        for policy in policies
+        if policy["Type"] == "AWS::IAM::Policy"
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "rds-db:connect"
+    ]
+    assert logins
+    assert all(f"/{login(service)}" in resource for resource in logins)
+
+
+def test_every_function_is_in_the_network_and_no_secret_is_in_its_environment(made: Synthesis) -> None:
+    for service in (PLATFORM, *SERVICES):
+        for resource in made.templates[service]["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                properties = resource["Properties"]
+                assert properties["VpcConfig"]["SubnetIds"]
+                assert properties["Architectures"] == ["arm64"]
+                variables = properties["Environment"]["Variables"]
+                assert {"DATABASE_URL", "SIGNING_SECRET", "SCRAPE_TOKEN"}.isdisjoint(variables)
+
+
+def test_every_topic_reaches_its_consumer_and_what_fails_a_queue(made: Synthesis) -> None:
+    consumers = [o for o in discover_all() if isinstance(o.trigger, Topic)]
+    mappings = [r["Properties"] for _, _, r in made.resources("AWS::Lambda::EventSourceMapping")]
+    groups = {
+        m["AmazonManagedKafkaEventSourceConfig"]["ConsumerGroupId"]: (
+            m["Topics"],
+            m["DestinationConfig"]["OnFailure"]["Destination"],
+        )
+        for m in mappings
+    }
+    assert set(groups) == {function_name(made.stage, o) for o in consumers}
+    for operation in consumers:
+        assert isinstance(operation.trigger, Topic)
+        topics, destination = groups[function_name(made.stage, operation)]
+        assert topics == [operation.trigger.name]
+        assert destination
+
+
+def test_no_stack_has_more_resources_than_it_may_grow_by(made: Synthesis) -> None:
+    sizes = {stack: len(template["Resources"]) for stack, template in made.templates.items()}
+    assert max(sizes.values()) <= 450, sizes
+
+
+def test_what_holds_data_keeps_its_name_so_that_it_is_never_replaced() -> None:
+    present: dict[str, dict[str, dict[str, str]]] = {}
+    for name in STAGES:
+        for stack, logical_id, resource in synthesis(name).resources(*STATEFUL):
+            present.setdefault(name, {}).setdefault(stack, {})[logical_id] = resource["Type"]
+    assert present == json.loads(PINNED.read_text())
+
+
+def test_production_keeps_its_data_when_a_stack_goes() -> None:
+    held = list(synthesis("prod").resources(*STATEFUL))
+    assert {resource["Type"] for _, _, resource in held} == STATEFUL
+    for _, name, resource in held:
+        assert resource["DeletionPolicy"] in ("Retain", "Snapshot"), name
+        assert resource["UpdateReplacePolicy"] in ("Retain", "Snapshot"), name
+
+
+def test_productions_stacks_cannot_be_deleted_by_mistake() -> None:
+    for stack, artifact in synthesis("prod").manifest["artifacts"].items():
+        if artifact["type"] == "aws:cloudformation:stack":
+            assert artifact["properties"]["terminationProtection"] is True, stack
+
+
+def test_the_api_is_behind_a_firewall_limited_logged_and_traced(made: Synthesis) -> None:
+    (stage,) = [r["Properties"] for _, _, r in made.resources("AWS::ApiGateway::Stage")]
+    (firewall,) = [r["Properties"] for _, _, r in made.resources("AWS::WAFv2::WebACL")]
+    assert len(list(made.resources("AWS::WAFv2::WebACLAssociation"))) == 1
+    assert any("RateBasedStatement" in rule["Statement"] for rule in firewall["Rules"])
+    assert stage["TracingEnabled"] is True
+    assert stage["AccessLogSetting"]["DestinationArn"]
+    (settings,) = stage["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == made.stage.requests_per_second
+    assert settings["DataTraceEnabled"] is False
