@@ -58,7 +58,7 @@ def drain(platform: Platform) -> int:
     with publishing(platform) as producer:
         total = 0
         while moved := relay.drain(database.engine(), producer):
-            total += moved.total()
+            total += moved.published.total()
         return total
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,8 @@ BATCH = 500
 """Events of one shard published in one transaction."""
 IDLE = 0.1
 """Seconds between two looks at an empty outbox."""
+PAUSE = 2.0
+"""Seconds after a failure, before the same events are tried again."""
 MARGIN = 5.0
 """Seconds before the deadline at which a relay takes no new batch."""
 SPAN = 60.0
@@ -48,12 +51,14 @@ def relay(deadline: Deadline) -> dict[str, int]:
     published: Counter[str] = Counter()
     while True:
         moved = drain(database.engine(), _producer())
-        published.update(moved)
+        published.update(moved.published)
+        if moved.failed:
+            _forget_producer()
         left = ends - time.monotonic()
         if left <= 0:
             break
-        if not moved:
-            time.sleep(min(IDLE, left))
+        if moved.failed or not moved:
+            time.sleep(min(PAUSE if moved.failed else IDLE, left))
     for topic, count in published.items():
         relay_published_total.inc(count, topic=topic)
     metrics.flush("")  # for CloudWatch alone: the transactions that published have counted already
@@ -68,14 +73,32 @@ def _producer() -> Any:
     return kafka_client.producer()
 
 
-def drain(engine: Engine, producer: Any) -> Counter[str]:
-    """Publish one batch of one shard; how many events of which topic, empty when there is nothing to take."""
+def _forget_producer() -> None:
+    """Begin with a new one: an idempotent producer may never recover from what the broker answered it."""
+    producer = _producer()
+    _producer.cache_clear()
+    producer.close(timeout=0)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What one batch came to: how many events of which topic went out, and whether others could not."""
+
+    published: Counter[str]
+    failed: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.published)
+
+
+def drain(engine: Engine, producer: Any) -> Moved:
+    """Publish one batch of one shard; nothing is moved where there is nothing to take."""
     with engine.begin() as connection:
         shard = connection.execute(_LEASE).scalar_one_or_none()
-        return Counter() if shard is None else _publish(connection, producer, shard)
+        return Moved(Counter()) if shard is None else _publish(connection, producer, shard)
 
 
-def _publish(connection: Connection, producer: Any, shard: int) -> Counter[str]:
+def _publish(connection: Connection, producer: Any, shard: int) -> Moved:
     rows = connection.execute(_READ, {"shard": shard, "batch": BATCH}).all()
     sent = []
     for row in rows:
@@ -97,7 +120,7 @@ def _publish(connection: Connection, producer: Any, shard: int) -> Counter[str]:
     if done:
         connection.execute(_DELETE, {"positions": [row.position for row in done]})
         series.add(connection, {_series(topic): count for topic, count in published.items()})
-    return published
+    return Moved(published, failed=bool(blocked))
 
 
 def _series(topic: str) -> series.Series:
