@@ -17,6 +17,9 @@ from workflow.engine import effects as out
 from workflow.engine import triggers as on
 from workflow.storing import Changes, Stored, uuid_of
 
+MAX_PRIORITY = 1_000_000
+"""Beyond this, more urgent is not more urgent any longer."""
+
 
 @dataclass
 class Outcome:
@@ -153,7 +156,7 @@ def _create_task(outcome: Outcome, effect: out.CreateTask) -> None:
         "assignee": effect.assignee,
         "candidate_users": effect.candidate_users,
         "candidate_roles": effect.candidate_roles,
-        "priority": effect.priority,
+        "priority": max(-MAX_PRIORITY, min(MAX_PRIORITY, effect.priority)),
         "due_at": effect.due,
         "form": effect.form,
         "variables": effect.variables,

@@ -32,6 +32,11 @@ def test_a_task_that_is_made_and_called_off_at_once_is_no_row() -> None:
     assert changes.parts() == ()
 
 
+def test_a_priority_that_no_column_holds_is_the_highest_there_is() -> None:
+    changes = read(out.CreateTask("1", "ask", "Ask", priority=10**12))
+    assert changes.tasks["1"]["priority"] == outcomes.MAX_PRIORITY
+
+
 def test_a_timer_that_has_fired_is_gone_unless_it_is_set_again() -> None:
     fired = on.TimerFired(at=AT, timer="3")
     assert read(trigger=fired).timers_gone == {"3"}
