@@ -35,7 +35,6 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
         "VERSION": version(),
         "MIGRATION_HEAD": runner.head(),
         "OPEN_SIGNUP": "true" if stage.open_signup else "false",
-        "ISSUER": f"urn:groundwork:{stage.name}",
         "POWERTOOLS_SERVICE_NAME": service,
     }
     if Uses.FILES in operation.uses:
@@ -44,6 +43,7 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
         settings["OPERATOR_TENANT"] = stage.operator_tenant
     if stage.domain:
         settings["PUBLIC_URL"] = f"https://{stage.domain}"
+        settings["ISSUER"] = f"https://{stage.domain}/auth"
     if stage.tracing:
         settings["TRACING"] = "true"
     if not stage.local:
