@@ -16,8 +16,8 @@ from common.settings import settings
 
 HIDDEN = 900
 """Seconds that a letter is hidden from others while it is redriven: as long as any function may run."""
-GLANCE = 10
-"""Seconds that it is hidden when it is only looked at."""
+GLANCE = 30
+"""Seconds that it is hidden at most while it is only looked at."""
 MARGIN = 20.0
 """Seconds before the deadline at which no further letter is taken."""
 
@@ -68,7 +68,7 @@ def redrive(event: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
             outcomes.append(outcome)
             if outcome.verdict == "redriven":
                 _queue_call("delete_message", owner, message)
-            elif not asked.look:
+            else:
                 kept.append(message)
         for message in kept:
             _queue_call("change_message_visibility", owner, message, VisibilityTimeout=0)
