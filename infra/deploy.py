@@ -93,12 +93,14 @@ def account(stage: stages.Stage) -> str:
         raise DeployError("Stage local is this machine: `make up` deploys it.")
     region = boto3.session.Session().region_name
     if not region:
-        raise DeployError("No region is set: say AWS_REGION=..., or choose a profile with AWS_PROFILE=...")
+        raise DeployError(
+            "No region is set: say AWS_DEFAULT_REGION=..., or choose a profile with AWS_PROFILE=..."
+        )
     try:
         identity = boto3.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise DeployError(
-            f"AWS does not know you: {error} Sign in (`aws sso login`), or set AWS_PROFILE."
+            f"AWS does not know you: {error}. Sign in (`aws sso login`), or set AWS_PROFILE."
         ) from error
     return f"{identity['Account']}/{region}"
 

@@ -95,6 +95,12 @@ ACKNOWLEDGED = (
         "Each operation validates its own requests (docs/adr/0005).",
     ),
     Acknowledged(
+        "AwsSolutions-RDS10",
+        "data/Database/Resource",
+        "A stage without `protected` is made to be destroyed; where it is set, the cluster is protected, and "
+        "a test looks at it.",
+    ),
+    Acknowledged(
         "AwsSolutions-S1",
         "files/Bucket",
         "Whoever touches a file is a function that logs it, or holds a link that one signed; files expire.",

@@ -214,6 +214,11 @@ def test_production_keeps_its_data_when_a_stack_goes() -> None:
         assert resource["UpdateReplacePolicy"] in ("Retain", "Snapshot"), name
 
 
+def test_productions_database_cannot_be_deleted_by_mistake() -> None:
+    (cluster,) = [r["Properties"] for _, _, r in synthesis("prod").resources("AWS::RDS::DBCluster")]
+    assert cluster["DeletionProtection"] is True
+
+
 def test_productions_stacks_cannot_be_deleted_by_mistake() -> None:
     for stack, artifact in synthesis("prod").manifest["artifacts"].items():
         if artifact["type"] == "aws:cloudformation:stack":

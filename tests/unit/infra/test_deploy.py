@@ -79,5 +79,5 @@ def test_stage_local_is_deployed_otherwise() -> None:
 
 def test_without_a_region_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deploy.boto3.session.Session, "region_name", None)
-    with pytest.raises(DeployError, match="AWS_REGION"):
+    with pytest.raises(DeployError, match="AWS_DEFAULT_REGION"):
         account(stage("dev"))
