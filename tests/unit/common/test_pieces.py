@@ -21,6 +21,7 @@ from common.binding import form, invalid
 from common.errors import BadRequest, Invalid, PreconditionFailed, PreconditionRequired
 from common.identifiers import uuid7
 from common.outbox import shard_of
+from common.request import Request
 from common.settings import Settings
 from common.tables import SHARDS
 
@@ -189,3 +190,8 @@ class TestSamples:
             ("auth", "d_seconds_sum", '{"route":"r"}'): pytest.approx(99.021),
             ("auth", "n", '{"route":"r"}'): 5.0,
         }
+
+
+def test_the_base_urls_scheme_is_lower_case_whatever_the_front_door_says() -> None:
+    event = {"headers": {"Host": "api.test", "X-Forwarded-Proto": "HTTP"}, "path": "/a"}
+    assert Request.of(event).base_url == "http://api.test"

@@ -52,7 +52,7 @@ class Request:
             request_id=context.get("requestId") or str(uuid7()),
             raw_body=event.get("body"),
             encoded=bool(event.get("isBase64Encoded")),
-            base_url=f"{scheme}://{host}{_prefix(context, path)}",
+            base_url=f"{scheme.lower()}://{host}{_prefix(context, path)}",
         )
 
     @cached_property
