@@ -19,9 +19,9 @@ import contextlib
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -29,11 +29,12 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Protocol
 
+import psutil
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine.url import make_url
 
 from local.postgres import Cluster
-from masterdata import customers
+from masterdata import customers, waiting
 from tests.integration.masterdata import files
 from tests.integration.platform import Caller, Platform, event_of, migrated
 
@@ -265,6 +266,30 @@ def _start(owner: Caller) -> dict[str, Any]:
     return files.start(owner, entity="customers")
 
 
+def _resumed(owner: Caller, job: dict[str, Any]) -> dict[str, Any]:
+    owner.platform.invoke(waiting.resume, {})
+    return files.read(owner, job)
+
+
+@contextlib.contextmanager
+def _memory() -> Iterator[list[float]]:
+    """Resident megabytes of this process, ten times a second."""
+    process, ended = psutil.Process(), threading.Event()
+    sizes = [process.memory_info().rss / 2**20]
+
+    def sample() -> None:
+        while not ended.wait(0.1):
+            sizes.append(process.memory_info().rss / 2**20)
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        yield sizes
+    finally:
+        ended.set()
+        sampler.join()
+
+
 def _import(platform: Platform) -> list[tuple[str, list[str]]]:
     """Rows a second of an import, and what it adds to the memory of its process."""
     with files.bucket(platform) as s3:
@@ -278,11 +303,12 @@ def _import(platform: Platform) -> list[tuple[str, list[str]]]:
         files.put(s3, owner, job, content)
         size = len(content) / 2**20
         del content
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        started = time.perf_counter()
-        ended = _silent(files.work, owner, job)
-        seconds = time.perf_counter() - started
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        with _memory() as sizes:
+            started = time.perf_counter()
+            ended = _silent(files.work, owner, job)
+            while ended["status"] == "running":  # its time was up, as in Lambda: the next one goes on
+                ended = _silent(_resumed, owner, job)
+            seconds = time.perf_counter() - started
     assert ended["created"] == IMPORT_ROWS, ended
     return [
         (
@@ -291,7 +317,7 @@ def _import(platform: Platform) -> list[tuple[str, list[str]]]:
         ),
         (
             "its process, file store simulated within",
-            [f"{peak:.0f} MB", f"{peak - before:.0f} MB by the import"],
+            [f"{max(sizes):.0f} MB", f"{max(sizes) - sizes[0]:.0f} MB by the import"],
         ),
     ]
 
