@@ -16,7 +16,7 @@ from infra.cdk.stages import stage
 pytestmark = pytest.mark.xdist_group("synthesis")
 
 Templates = dict[str, dict[str, Any]]
-STACKS = (PLATFORM, *SERVICES, "api", "observability")
+STACKS = (PLATFORM, *SERVICES, "api", "files", "observability")
 RESOURCE_BUDGET = 450
 TEMPLATE_BUDGET = 900_000
 """Bytes; CloudFormation's limit is 1 MB."""
