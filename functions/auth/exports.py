@@ -55,7 +55,7 @@ class ExportedUser(Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class Export(Struct, frozen=True):
+class UserExport(Struct, frozen=True):
     """Users by id; ``next`` is there if there are more."""
 
     users: list[ExportedUser]
@@ -63,7 +63,7 @@ class Export(Struct, frozen=True):
 
 
 @operation("POST /auth/exports", permission="auth.user.export", emits=UsersExported, memory=1024)
-def create(asked: ExportRequest, work: Work) -> Export:
+def create(asked: ExportRequest, work: Work) -> UserExport:
     """Export the tenant's users with their password hashes, 5,000 at a time.
 
     Only for who holds all that any of them does: a hash can be guessed at.
@@ -77,7 +77,7 @@ def create(asked: ExportRequest, work: Work) -> Export:
     exported = [_told(row) for row in rows[:AT_ONCE]]
     work.emit(UsersExported(uuid7(), len(exported)))
     more = cursor_of("export", [rows[AT_ONCE - 1].id]) if len(rows) > AT_ONCE else None
-    return Export(exported, more)
+    return UserExport(exported, more)
 
 
 def _told(row: Row[Any]) -> ExportedUser:

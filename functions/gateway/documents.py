@@ -142,7 +142,7 @@ def trust(new: NewDocument, work: Work) -> TrustedDocument:
 
 @operation("GET /graphql/documents", permission="gateway.document.read")
 def list_(paging: Paging, work: Work) -> Page[TrustedDocument]:
-    """The safelist."""
+    """List the trusted documents, the safelist."""
     columns = (documents.c.id, documents.c.name, documents.c.document, documents.c.created_at)
     after = paging.after("documents", [str])
     statement = select(*columns).where(documents.c.trusted)

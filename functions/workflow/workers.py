@@ -24,7 +24,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from common import database, logs, metrics
+from common import database, logs, metrics, outbound
 from common.background import Deadline
 from common.clock import Clock
 from common.errors import Problem
@@ -33,7 +33,7 @@ from common.postgres import Error as DriverError
 from common.principal import Principal
 from common.settings import settings
 from common.work import Work
-from workflow import jobs, outbound
+from workflow import jobs
 from workflow.engine import triggers as on
 from workflow.events import ADVANCING
 from workflow.moving import Mover

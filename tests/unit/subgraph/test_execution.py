@@ -84,7 +84,10 @@ def test_both_orders_of_execution_give_the_same_data(query: str, yes: bool) -> N
     assert ordered(mine.data) == ordered(theirs.data)
     assert bool(mine.errors) == bool(theirs.errors)
     told = {tuple(error.path or ()) for error in mine.errors or ()}
-    assert {tuple(error.path or ()) for error in theirs.errors or ()} <= told or len(told) == 100
+    # Depth first, a place that is null in the end may have been resolved before: its errors may be told too.
+    for error in theirs.errors or ():
+        path = tuple(error.path or ())
+        assert len(told) == 100 or any(path[:n] in told for n in range(len(path) + 1))
 
 
 def ordered(value: Any) -> Any:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from common import settings
+from common import outbound, settings
 from common.settings import Settings
-from workflow import outbound
 
 ADDRESSES = {"inside.example": ["93.184.215.14", "10.0.0.8"], "2130706433": ["127.0.0.1"]}
 """What names resolve to; others are addresses themselves."""
@@ -20,7 +19,7 @@ def production(monkeypatch: pytest.MonkeyPatch) -> None:
         return [(None, None, None, "", (address, port)) for address in ADDRESSES.get(host, [host])]
 
     monkeypatch.setattr(settings, "_current", [Settings(stage="prod")])
-    monkeypatch.setattr("workflow.outbound.socket.getaddrinfo", resolve)
+    monkeypatch.setattr("common.outbound.socket.getaddrinfo", resolve)
 
 
 @pytest.mark.usefixtures("production")
