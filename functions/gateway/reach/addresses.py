@@ -10,12 +10,11 @@ import ipaddress
 import socket
 from urllib.parse import SplitResult, urlsplit
 
+from common.outbound import public
 from gateway.errors import AddressRefused
 from gateway.reach.errors import Unreached
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def accept(url: str, *, local: bool) -> SplitResult:
@@ -36,7 +35,8 @@ def accept(url: str, *, local: bool) -> SplitResult:
         raise AddressRefused("The URL holds neither credentials, nor a query, nor a fragment.")
     if any(not 0x20 < ord(letter) < 0x7F for letter in url):
         raise AddressRefused("The URL holds a character that a URL does not have; encode it.")
-    if not local and _written(parts.hostname) is not None and not public(_written(parts.hostname)):
+    written = _written(parts.hostname)
+    if not local and written is not None and not public(str(written)):
         raise AddressRefused("The URL leads to an address that is not public.")
     return parts
 
@@ -53,21 +53,6 @@ def _written(host: str) -> Address | None:
         return None
 
 
-def public(address: Address | None) -> bool:
-    """Whether an address is one of the public Internet's; an IPv6 address that stands for an IPv4 address is
-    judged by that one.
-    """
-    if address is None:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour
-        if embedded is None and address in _NAT64:
-            embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if embedded is not None:
-            return public(embedded)
-    return address.is_global and not address.is_multicast
-
-
 def resolve(host: str, port: int, *, local: bool) -> str:
     """The address to connect to. A name with an address that is not public is refused whole."""
     try:
@@ -75,6 +60,6 @@ def resolve(host: str, port: int, *, local: bool) -> str:
     except (OSError, UnicodeError) as error:
         raise Unreached("could not be found.", reason="name resolution") from error
     addresses = [str(entry[4][0]) for entry in found]
-    if not local and not all(public(ipaddress.ip_address(each.split("%", 1)[0])) for each in addresses):
+    if not local and not all(public(each.partition("%")[0]) for each in addresses):
         raise Unreached("is not at a public address.", reason="address refused")
     return addresses[0]
