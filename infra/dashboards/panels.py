@@ -72,8 +72,10 @@ def placed(dashboard: Dashboard) -> Iterator[Place]:
         for panel in section.panels:
             if x + panel.width > COLUMNS:
                 x, y, tallest = 0, y + tallest, 0
-            yield Place(x, y, panel.width, panel.height, panel)
-            x, tallest = x + panel.width, max(tallest, panel.height)
+            alone = x == 0 and panel is section.panels[-1]
+            width = COLUMNS if alone else panel.width
+            yield Place(x, y, width, panel.height, panel)
+            x, tallest = x + width, max(tallest, panel.height)
         y += tallest
 
 
