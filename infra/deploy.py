@@ -52,8 +52,8 @@ class Deployment:
             self._deploy(group)
         self._migrate()
         self._provision()
-        for group in AFTER:
-            self._deploy(group)
+        for later in AFTER:
+            self._deploy(later)
 
     def _deploy(self, group: Sequence[str]) -> None:
         self.say(f"Deploying {', '.join(group)}")

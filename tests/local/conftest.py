@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from local import localstack
 from local.errors import MissingError
 from local.virtualenvs import interpreter
 from tests.local.stack import Stack, Tenant, deployed
+
+HERE = Path(__file__).parent
 
 
 def _emulator(name: str) -> object:
@@ -32,3 +35,10 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def owner(stack: Stack) -> Tenant:
     """The owner of a new tenant."""
     return stack.register()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of an emulator waits for the whole platform to be deployed."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.timeout(1200))

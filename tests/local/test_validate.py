@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from common.operation import discover_all
-from infra.cdk.functions import function_name, rule_name
+from infra.cdk.functions import rule_name
+from infra.cdk.names import function_name
 from infra.cdk.stages import stage as stage_of
 from tests.local.stack import Stack, eventually
 

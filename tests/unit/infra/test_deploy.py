@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
 import pytest
 
 from infra import deploy
@@ -78,6 +79,6 @@ def test_stage_local_is_deployed_otherwise() -> None:
 
 
 def test_without_a_region_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy.boto3.session.Session, "region_name", None)
+    monkeypatch.setattr(boto3.session.Session, "region_name", None)
     with pytest.raises(DeployError, match="AWS_DEFAULT_REGION"):
         account(stage("dev"))

@@ -137,9 +137,7 @@ def _signing_keys() -> str:
         if row.expired:
             raise Fault(f"The {row.alg} key in use, {row.kid}, expired {row.expires_at:%Y-%m-%d %H:%M} UTC.")
         if row.old:
-            raise Fault(
-                f"The {row.alg} key in use, {row.kid}, was due to be replaced: keys are not rotated."
-            )
+            raise Fault(f"The {row.alg} key in use, {row.kid}, was due to be replaced: keys are not rotated.")
     return ", ".join(f"{row.alg} since {row.active_at:%Y-%m-%d}" for row in rows) or "none made yet"
 
 
