@@ -108,7 +108,7 @@ def keep(
     pending: bool = False,
 ) -> None:
     """Store decisions, tell them on, and count them. ``pending``: their rows are there, and wait for this."""
-    rows = [_row(work, compiled, asked, decision) for asked, decision in made]
+    rows = [_row(work, compiled, asked, decision) | {"reply_to": reply_to} for asked, decision in made]
     if pending:
         for row in rows:
             _complete(work, row)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 
 from common.decisions import EvaluationCompleted, EvaluationRequested
 from common.errors import NotFound, Problem
@@ -25,6 +26,8 @@ from rules.tables import evaluations, rule_sets
 EVALUATE = "rules.evaluation.create"
 READ = "rules.evaluation.read"
 BATCH = 1000
+UNDER = 100
+"""Evaluations told of one process."""
 
 Number = Annotated[int, Meta(ge=1)]
 
@@ -76,6 +79,8 @@ class StoredEvaluation(Struct, frozen=True, kw_only=True):
     errors: list[dict[str, Any]]
     error: str | None
     requested_by: str
+    reply_to: str
+    """Whom the answer was for, in the asker's words; empty for one who waited."""
     evaluated_at: datetime
 
 
@@ -145,6 +150,7 @@ def request(order: Order, work: Work) -> Response[StoredEvaluation]:
             status="pending",
             facts=order.facts,
             requested_by=work.principal.name,
+            reply_to=order.reply_to,
         )
         .returning(evaluations)
     ).one()
@@ -220,6 +226,21 @@ def of_ids(work: Work, ids: list[UUID]) -> dict[UUID, StoredEvaluation]:
     """The tenant's evaluations of those ids."""
     rows = work.execute(_with_key().where(evaluations.c.tenant_id == work.tenant, evaluations.c.id.in_(ids)))
     return {row.id: _told(row, row.set_key) for row in rows}
+
+
+def asked_under(work: Work, places: Sequence[str]) -> dict[str, list[StoredEvaluation]]:
+    """The evaluations whose answers were for something under each of some places, the latest first."""
+    wanted = or_(*(evaluations.c.reply_to.startswith(f"{place}/", autoescape=True) for place in places))
+    rows = work.execute(
+        _with_key()
+        .where(evaluations.c.tenant_id == work.tenant, evaluations.c.reply_to != "", wanted)
+        .order_by(evaluations.c.id.desc())
+        .limit(UNDER * len(places))
+    ).all()
+    return {
+        place: [_told(row, row.set_key) for row in rows if row.reply_to.startswith(f"{place}/")][:UNDER]
+        for place in places
+    }
 
 
 def _with_key() -> Any:

@@ -56,6 +56,14 @@ def evaluations_by_id(ids: list[UUID], work: Work) -> dict[UUID, StoredEvaluatio
     return evaluations.of_ids(work, ids)
 
 
+@graph.batch("Process", "evaluations")
+def of_processes(found: list[dict[str, Any]], work: Work) -> list[list[StoredEvaluation]]:
+    """What rules decided for workflow's processes: they ask in the name of the process."""
+    places = [f"workflow/processes/{process['id']}" for process in found]
+    told = evaluations.asked_under(work, places)
+    return [told[place] for place in places]
+
+
 @graph.field("RuleSet", "rules")
 def rules_of(found: DecisionSet, work: Work, first: int, after: str | None = None) -> Page[DecisionRule]:
     """The rules of a set's draft."""

@@ -149,9 +149,17 @@ evaluations = Table(
     Column("errors", JSONB, nullable=False, server_default=text("'[]'")),
     Column("error", Text),
     Column("requested_by", Text, nullable=False),
+    Column("reply_to", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("tenant_id", "id", "evaluated_at"),
     CheckConstraint("status in ('pending', 'completed', 'refused')", name="status"),
     Index(None, "tenant_id", "set_id", "evaluated_at", "id"),
+    Index(
+        "evaluations_reply_to_idx",
+        "tenant_id",
+        "reply_to",
+        postgresql_ops={"reply_to": "text_pattern_ops"},
+        postgresql_where=text("reply_to <> ''"),
+    ),
     postgresql_partition_by="RANGE (evaluated_at)",
 )
 """Every evaluation, a partition for each month: retention drops partitions."""

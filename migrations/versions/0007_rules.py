@@ -45,6 +45,7 @@ def _create_tables() -> None:
         sa.Column("errors", postgresql.JSONB, server_default=sa.text("'[]'"), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
+        sa.Column("reply_to", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint("status in ('pending', 'completed', 'refused')", name="evaluations_status_check"),
         sa.PrimaryKeyConstraint("tenant_id", "id", "evaluated_at", name="evaluations_pkey"),
         schema="rules",
@@ -56,6 +57,15 @@ def _create_tables() -> None:
         ["tenant_id", "set_id", "evaluated_at", "id"],
         unique=False,
         schema="rules",
+    )
+    op.create_index(
+        "evaluations_reply_to_idx",
+        "evaluations",
+        ["tenant_id", "reply_to"],
+        unique=False,
+        schema="rules",
+        postgresql_ops={"reply_to": "text_pattern_ops"},
+        postgresql_where=sa.text("reply_to <> ''"),
     )
     op.create_table(
         "rule_sets",

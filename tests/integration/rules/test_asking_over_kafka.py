@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from rules import evaluations, housekeeping, publishing, rules, sets
+from rules import evaluations, graph, housekeeping, publishing, rules, sets
 from tests.integration.platform import Caller, Platform
 from tests.integration.rules.test_rule_sets import DISCOUNT, rule
 
@@ -57,6 +57,23 @@ def test_an_order_is_pending_then_decided(fresh_platform: Platform, owner: Calle
     assert (kept["status"], kept["outputs"]) == ("completed", {"percent": 5})
     (told,) = answers(fresh_platform)
     assert (told["id"], told["outcome"], told["reply_to"]) == (identifier, "completed", "me")
+
+
+def test_a_process_is_joined_to_what_was_decided_for_it(fresh_platform: Platform, owner: Caller) -> None:
+    process, other = uuid4(), uuid4()
+    order = {"rule_set": "discount", "facts": {"country": "CH", "amount": 500}}
+    place = f"workflow/processes/{process}/decisions/1"
+    owner.call(evaluations.request, order | {"reply_to": place}).ok(202)
+    deliver(fresh_platform, waiting(fresh_platform))
+    query = """query($of: [_Any!]!) { _entities(representations: $of) {
+        ... on Process { evaluations { status outputs fired } }
+    } }"""
+    of = [{"__typename": "Process", "id": str(each)} for each in (process, other)]
+    answer = owner.call(graph.query, {"query": query, "variables": {"of": of}}).ok()
+    assert answer["data"]["_entities"] == [
+        {"evaluations": [{"status": "completed", "outputs": {"percent": 5}, "fired": ["small"]}]},
+        {"evaluations": []},
+    ]
 
 
 def test_an_order_delivered_twice_is_answered_once(fresh_platform: Platform, owner: Caller) -> None:
