@@ -5,16 +5,15 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from common.operation import every
+from common.settings import settings
 from common.work import Work
-
-RETENTION_MONTHS = 13
-"""Whole months that evaluations are kept: a year and the month that runs."""
 
 
 @every(minutes=60)
 def keep_partitions(work: Work) -> dict[str, list[str]]:
     """Make the partitions of this month and the next two, and drop those past the retention."""
     row = work.execute(
-        text("select made, dropped from rules.keep_partitions(:months)"), {"months": RETENTION_MONTHS}
+        text("select made, dropped from rules.keep_partitions(:months)"),
+        {"months": settings().evaluation_months},
     ).one()
     return {"made": row.made, "dropped": row.dropped}

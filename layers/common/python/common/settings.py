@@ -41,6 +41,8 @@ class Settings:
     scrape_token_arn: str = ""
     """Where that token is kept, on stages that have one: AWS Secrets Manager."""
     bucket: str = ""
+    evaluation_months: int = 13
+    """Whole months that rule evaluations are kept: a year and the month that runs."""
     open_signup: bool = True
     """Whether anyone may register a tenant."""
     signing_secret: str = field(default="", repr=False)
