@@ -13,7 +13,7 @@ from aws_cdk.assertions import Template
 from common.dead_letters import OWNERS, queue_name
 from common.operation import Topic, discover
 from infra.cdk.dead_letters import is_asynchronous
-from infra.cdk.functions import function_name
+from infra.cdk.names import function_name
 from infra.cdk.stacks.observability import ObservabilityStack
 from infra.cdk.stages import stage
 from infra.dashboards.alarms import alarms
