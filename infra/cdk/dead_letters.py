@@ -17,11 +17,22 @@ KEPT = Duration.days(14)
 HIDDEN = Duration.minutes(15)
 RETRIES = 2
 """How often Lambda tries an asynchronous invocation again, a minute and two minutes later."""
+OFTEN = 5
+"""Minutes: what runs as often as that does the same again so soon that a letter would only be in the way.
+
+An hour without the database would leave hundreds, each to be redriven for the minute that a relay stays.
+"""
 
 
-def is_asynchronous(operation: Operation[..., object]) -> bool:
-    """Whether nobody waits for the operation's answer, so that a failure would be seen by no one."""
-    return isinstance(operation.trigger, (Topic, Schedule, Upload, LogSubscription))
+def are_kept(operation: Operation[..., object]) -> bool:
+    """Whether what the operation fails on for good is kept: nobody waits for it, and nothing repeats it."""
+    match operation.trigger:
+        case Topic() | Upload() | LogSubscription():
+            return True
+        case Schedule(minutes=minutes):
+            return minutes > OFTEN
+        case _:
+            return False
 
 
 def queue(scope: Construct, stage: Stage, service: str) -> sqs.Queue:
@@ -40,19 +51,23 @@ def queue(scope: Construct, stage: Stage, service: str) -> sqs.Queue:
 def keep(
     scope: Construct, function: lambda_.Function, operation: Operation[..., object], letters: sqs.IQueue
 ) -> None:
-    """Send what the function fails on to the queue.
+    """Say how often the function is tried, and send what it fails on for good to the queue.
 
-    A schedule's invocation is not tried again, since the next one is under way. A Kafka batch is the event
-    source mapping's to retry and to give up.
+    A Kafka batch is the event source mapping's to retry and to give up.
     """
-    if isinstance(operation.trigger, Topic):
-        return
-    scheduled = isinstance(operation.trigger, Schedule)
-    lambda_.EventInvokeConfig(
-        scope,
-        "Failures",
-        function=function,
-        on_failure=destinations.SqsDestination(letters),
-        retry_attempts=0 if scheduled else RETRIES,
-        max_event_age=Duration.minutes(1) if scheduled else Duration.hours(6),
-    )
+    match operation.trigger:
+        case Schedule(minutes=minutes) if minutes <= OFTEN:
+            lambda_.EventInvokeConfig(
+                scope, "Failures", function=function, retry_attempts=0, max_event_age=Duration.minutes(1)
+            )
+        case Schedule() | Upload() | LogSubscription():
+            lambda_.EventInvokeConfig(
+                scope,
+                "Failures",
+                function=function,
+                on_failure=destinations.SqsDestination(letters),
+                retry_attempts=RETRIES,
+                max_event_age=Duration.hours(6),
+            )
+        case _:
+            return

@@ -102,8 +102,7 @@ class OperationFunction(Construct):
             tracing=lambda_.Tracing.ACTIVE if stage.tracing else None,
             reserved_concurrent_executions=None if stage.local else operation.concurrency,
         )
-        if dead_letters.is_asynchronous(operation):
-            dead_letters.keep(self, self.function, operation, letters)
+        dead_letters.keep(self, self.function, operation, letters)
         if not stage.local:
             _join(self.function, told)
             if isinstance(operation.trigger, Topic):

@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from common.dead_letters import OWNERS, queue_name
 from common.operation import PLATFORM, CustomResource, Operation, Topic, Uses
 from infra.cdk import broker
-from infra.cdk.dead_letters import is_asynchronous
+from infra.cdk.dead_letters import are_kept
 from infra.cdk.environment import is_scraped
 from infra.cdk.names import bucket_name
 from infra.cdk.stages import Stage
@@ -105,7 +105,7 @@ def _broker(operation: Operation[..., object], stage: Stage, told: Told) -> list
 def _dead_letters(operation: Operation[..., object], stage: Stage) -> list[iam.PolicyStatement]:
     """Whoever nobody waits for may send there; the platform counts them, and its redriving takes them out."""
     statements = []
-    if is_asynchronous(operation):
+    if are_kept(operation):
         own = _queue(stage, operation.service)
         statements.append(_allow("Failures", ["sqs:SendMessage"], [own]))
     every = [_queue(stage, owner) for owner in OWNERS]

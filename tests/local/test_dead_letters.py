@@ -69,6 +69,7 @@ def batch(identifier: str) -> dict[str, Any]:
 
 def test_what_the_collector_failed_on_is_counted_when_it_is_redriven(stack: Stack) -> None:
     identifier = uuid4().hex
+    redrive(stack)  # what other tests have left
     with revoked(stack, "insert", "platform.metric_line", "groundwork_platform"):
         stack.aws("lambda").invoke(
             FunctionName=COLLECTOR, InvocationType="Event", Payload=json.dumps(batch(identifier)).encode()

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 
 from common.dead_letters import OWNERS, queue_name
 from common.operation import Topic, discover
-from infra.cdk.dead_letters import is_asynchronous
+from infra.cdk.dead_letters import are_kept
 from infra.cdk.names import function_name
 from infra.cdk.stacks.observability import ObservabilityStack
 from infra.cdk.stages import stage
@@ -41,13 +41,14 @@ def test_every_function_that_nobody_waits_for_has_where_its_failures_go(
 ) -> None:
     template = templates[owner]
     assert queue_name("local", owner) in {q["QueueName"] for q in resources(template, "AWS::SQS::Queue")}
-    kept = {json.dumps(c["FunctionName"]) for c in resources(template, "AWS::Lambda::EventInvokeConfig")}
-    wanted = [o for o in discover(owner) if is_asynchronous(o) and not isinstance(o.trigger, Topic)]
+    configured = resources(template, "AWS::Lambda::EventInvokeConfig")
+    kept = [config for config in configured if "DestinationConfig" in config]
+    wanted = [o for o in discover(owner) if are_kept(o) and not isinstance(o.trigger, Topic)]
     assert len(kept) == len(wanted)
-    for config in resources(template, "AWS::Lambda::EventInvokeConfig"):
-        assert config["DestinationConfig"]["OnFailure"]["Destination"]
+    for config in configured:
+        assert config["MaximumRetryAttempts"] == (2 if config in kept else 0)  # the next run is a minute away
     allowed = json.dumps(resources(template, "AWS::IAM::Policy"))
-    assert allowed.count('"sqs:SendMessage"') == len([o for o in discover(owner) if is_asynchronous(o)])
+    assert allowed.count('"sqs:SendMessage"') == len([o for o in discover(owner) if are_kept(o)])
 
 
 def test_every_alarm_tells_somebody(templates: Templates, on_aws: dict[str, Any]) -> None:
