@@ -45,18 +45,25 @@ class World:
         self.users = [self.owner.user]
         self.roles = [role_id(self.owner, name) for name in ("viewer", "owner")]
         self.clients: list[str] = []
+        self.is_over = False
+        """Whether the owner is locked out: nothing more can be done."""
 
     def do(self, step: Step) -> int:
         """Do one step; its status, a refusal's too: what is refused must leave no trace."""
         name, first, second = step
+        if self.is_over:
+            return 401
         action: Callable[[str, str], Any] = getattr(self, f"_{name}")
         user = self.users[first % len(self.users)]
         role = self.roles[second % len(self.roles)]
         status: int = action(user, role).status
         assert status < 500
         if self.owner.call(me.read).status == 401:
-            password = log_in(self.platform, self.owner.slug, self._email(self.owner.user)).json
-            self.owner = as_token(self.owner, password["access_token"])
+            answer = log_in(self.platform, self.owner.slug, self._email(self.owner.user))
+            if answer.status == 200:
+                self.owner = as_token(self.owner, answer.json["access_token"])
+            else:
+                self.is_over = True
         return status
 
     def _email(self, user: str) -> str:
