@@ -54,7 +54,7 @@ class Tenant(Struct, frozen=True):
     updated_at: datetime
 
 
-class Registration(Struct, frozen=True):
+class TenantRegistration(Struct, frozen=True):
     """A tenant that has signed up, and its first administrator."""
 
     tenant: Tenant
@@ -89,7 +89,7 @@ class TenantChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     memory=1024,
     concurrency=20,
 )
-def register(new: NewTenant, work: Work) -> Registration:
+def register(new: NewTenant, work: Work) -> TenantRegistration:
     """Sign a tenant up, with its first administrator, who owns it. The slug is unique on the platform."""
     if not settings().open_signup:
         raise SignupClosed("Ask the operator of this platform for a tenant.")
@@ -115,7 +115,7 @@ def register(new: NewTenant, work: Work) -> Registration:
     ).one()
     work.emit(TenantRegistered(row.id, new.slug, new.name, owner, stored, 1))
     _add_owner(owner, new.admin, work)
-    return Registration(told(row), owner)
+    return TenantRegistration(told(row), owner)
 
 
 @operation("GET /auth/tenant", permission=SELF)
