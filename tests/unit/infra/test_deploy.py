@@ -8,7 +8,6 @@ from typing import Any
 import boto3
 import pytest
 
-from infra import deploy
 from infra.cdk.stages import stage
 from infra.deploy import DeployError, Deployment, account
 from migrations import runner
@@ -20,10 +19,11 @@ class Aws:
     def __init__(self, failing: str = "", answers: dict[str, dict[str, Any]] | None = None) -> None:
         self.steps: list[str] = []
         self._failing = failing
-        self._answers = {
+        self._answers: dict[str, dict[str, Any]] = {
             "migrations": {"ok": True, "before": None, "after": runner.head()},
             "topics": {"ok": True, "created": ["a"], "altered": [], "narrow": []},
-        } | (answers or {})
+        }
+        self._answers.update(answers or {})
 
     def run(self, arguments: Sequence[str]) -> int:
         stacks = arguments[1 : arguments.index("--app")] if arguments[0] == "deploy" else []
