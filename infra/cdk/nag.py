@@ -120,6 +120,12 @@ ACKNOWLEDGED = (
         "A tick that was not delivered is made up for by the next; an alarm watches the relay's.",
     ),
     Acknowledged(
+        "Serverless-LambdaAsyncFailureDestination",
+        "[a-z]+/(GaugesMeasure|RelayRelay|WaitingResume|SweepingSweep|WorkersWorkOff)/Failures/Resource",
+        "The next tick does what this one failed to do, minutes later (dead_letters.OFTEN); alarms count the "
+        "errors.",
+    ),
+    Acknowledged(
         "Serverless-LambdaDLQ",
         ".+/Function/Resource",
         "Who is waited for tells its caller; who is not has a destination for failures (EventInvokeConfig, "
