@@ -60,9 +60,10 @@ format: setup ## Format the code
 
 pins: setup ## Pin the requirements anew after a change of requirements*.in
 	@for file in layers/common/requirements requirements-dev requirements-bootstrap local/requirements-ministack local/requirements-localstack; do \
-		version=3.11; case $$file in *localstack) version=3.13;; esac; \
-		$(VENV)/bin/uv pip compile $$file.in --universal --python-version $$version --generate-hashes \
-			--no-emit-index-url --no-header --quiet --output-file $$file.txt; \
+		range="--universal --python-version 3.11"; \
+		case $$file in *localstack) range="--python-version 3.13";; esac; \
+		$(VENV)/bin/uv pip compile $$file.in $$range --generate-hashes \
+			--no-emit-index-url --no-header --quiet --output-file $$file.txt || exit; \
 	done
 
 docs: setup ## Regenerate docs/ from the declarations
