@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -59,6 +59,7 @@ class Client(Struct, frozen=True, kw_only=True):
 class ClientWithSecret(Client, frozen=True, kw_only=True):
     """A client with its secret, which is shown this once."""
 
+    shown_once: ClassVar[bool] = True
     client_secret: str | None
 
 

@@ -19,7 +19,7 @@ from common.etag import IfMatch
 from common.operation import Operation, Route
 from common.paging import Paging
 from common.principal import Principal
-from common.request import Request
+from common.request import Request, Response
 from common.work import Work
 
 FORM = "application/x-www-form-urlencoded"
@@ -83,9 +83,12 @@ def parameters(operation: Operation[..., Any]) -> tuple[Parameter, ...]:
     return tuple(found)
 
 
-def returns(operation: Operation[..., Any]) -> Any:
-    """The declared type of what the function returns."""
-    return typing.get_type_hints(operation.function, include_extras=True).get("return", Any)
+def payload(operation: Operation[..., Any]) -> Any:
+    """The declared type of a successful answer's body, ``None`` without one."""
+    kind = typing.get_type_hints(operation.function, include_extras=True).get("return", Any)
+    if typing.get_origin(kind) is Response:
+        kind = typing.get_args(kind)[0]
+    return None if kind is type(None) else kind
 
 
 class Binder:

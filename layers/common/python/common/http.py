@@ -35,6 +35,7 @@ class HttpPipeline:
 
     def __init__(self, operation: Operation[..., Any], clock: Clock | None = None) -> None:
         self._operation = operation
+        self._reads_only = operation.reads_only
         self._binder = Binder(operation)
         self._clock = clock or Clock()
 
@@ -88,14 +89,14 @@ class HttpPipeline:
     def _handle(self, request: Request, correlation: str, trace: tracing.Trace) -> dict[str, Any]:
         token = None
         if self._operation.permission != PUBLIC or self._identified(request):
-            token = authentication.authenticate(request, self._clock.now())
+            token = authentication.authenticate(request, self._clock.now(), reads_only=self._reads_only)
         principal = token.principal if token else ANONYMOUS
         self._permit(principal)
         attempt = 1
         while True:
             work = self._work(principal, token, correlation, trace)
             try:
-                return self._transact(request, work, token)
+                return self._preferred(self._transact(request, work, token), request)
             except (DBAPIError, DriverError) as error:
                 lost = database.is_disconnect(error)
                 if lost:
@@ -134,13 +135,13 @@ class HttpPipeline:
         trace: tracing.Trace,
     ) -> Work:
         return Work(
-            database.engine(),
+            database.reader() if self._reads_only else database.engine(),
             settings().service,
             principal=principal,
             clock=self._clock,
             correlation=correlation,
             traceparent=trace.traceparent,
-            reads_only=self._operation.reads_only,
+            reads_only=self._reads_only,
             authorization_version=token.claims.ver if token else 0,
         )
 
@@ -196,6 +197,16 @@ class HttpPipeline:
 
             return _response(status, headers, base64.b64encode(result).decode()) | {"isBase64Encoded": True}
         return _response(status, headers, result if isinstance(result, str) else _encode(result).decode())
+
+    def _preferred(self, answer: dict[str, Any], request: Request) -> dict[str, Any]:
+        header = request.headers.get("prefer")
+        if header is None or answer["statusCode"] >= 300:
+            return answer
+        from common import preference
+
+        if preference.wants_minimal(header) and preference.can_be_minimal(self._operation):
+            return preference.minimal(answer)
+        return answer
 
     def _refusal(self, problem: Problem, path: str) -> dict[str, Any]:
         tells = self._operation.tells

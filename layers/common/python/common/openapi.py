@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from common.binding import Parameter, parameters, returns
+from common.binding import Parameter, parameters, payload
 from common.errors import MEDIA_TYPE
 from common.events import type_of_struct
 from common.operation import PUBLIC, SELF, Operation, Route
 from common.paging import MAX_LIMIT
-from common.request import Response
+from common.preference import can_be_minimal
 
 TITLE = "Groundwork"
 REF = "#/components/schemas/{name}"
@@ -85,6 +84,12 @@ _IDEMPOTENCY_KEY = {
     "description": "Repeating the request with the same key gets the first answer again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`return=minimal`: without what was changed in the answer, only its ETag (RFC 7240).",
+    "schema": {"type": "string"},
+}
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
@@ -99,7 +104,7 @@ def document(operations: Iterable[Operation[..., Any]], version: str) -> dict[st
     bodies: list[Any] = []
     for operation in routed:
         bodies += [p.type for p in parameters(operation) if p.kind in ("body", "query_struct")]
-        bodies += [operation.reads, _payload(operation)]
+        bodies += [operation.reads, payload(operation)]
     bodies = [kind for kind in bodies if kind not in (None, Any, bytes, str)]
     _, components = msgspec.json.schema_components(bodies, ref_template=REF)
     paths: dict[str, dict[str, Any]] = {}
@@ -127,14 +132,6 @@ def document(operations: Iterable[Operation[..., Any]], version: str) -> dict[st
     }
 
 
-def _payload(operation: Operation[..., Any]) -> Any:
-    """The type of a successful response's body."""
-    kind = returns(operation)
-    if typing.get_origin(kind) is Response:
-        kind = typing.get_args(kind)[0]
-    return None if kind is type(None) else kind
-
-
 def _schema(kind: Any) -> dict[str, Any]:
     if kind is bytes:
         return {"type": "string", "contentMediaType": "application/octet-stream"}
@@ -155,6 +152,8 @@ def _item(operation: Operation[..., Any]) -> dict[str, Any]:
         item["parameters"].append(_IDEMPOTENCY_KEY)
     if _is_versioned(operation):
         item["parameters"].append(_IF_NONE_MATCH)
+    if can_be_minimal(operation):
+        item["parameters"].append(_PREFER)
     body = next((p.type for p in parameters(operation) if p.kind == "body"), operation.reads)
     if body is not None:
         content = {media_type: {"schema": _schema(body)} for media_type in operation.media_types}
@@ -208,7 +207,7 @@ def _query_struct(kind: type[Any]) -> list[dict[str, Any]]:
 
 
 def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
-    kind = _payload(operation)
+    kind = payload(operation)
     success: dict[str, Any] = {"description": operation.summary or "Done."}
     if kind is not None:
         schema = {"type": "string"} if kind is str else _schema(kind) if kind is not Any else {}
@@ -216,6 +215,8 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
         if "version" in getattr(kind, "__struct_fields__", ()):
             success["headers"] = {"ETag": {"schema": {"type": "string"}}}
     responses = {str(operation.status if kind is not None or operation.status != 200 else 204): success}
+    if can_be_minimal(operation) and operation.status == 200:
+        responses["204"] = {"description": "Done, as `Prefer: return=minimal` has it."}
     if _is_versioned(operation):
         responses["304"] = {"description": _REFUSALS["304"]}
     refusals = _refusals(operation)
@@ -234,7 +235,7 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
 
 def _links(operation: Operation[..., Any], routed: list[Operation[..., Any]]) -> dict[str, Any]:
     """What can be done with the one thing that an operation answers: its id and its entity tag lead on."""
-    fields = getattr(_payload(operation), "__struct_fields__", ())
+    fields = getattr(payload(operation), "__struct_fields__", ())
     if "id" not in fields or not set(operation.route.parameters) <= {"id"}:
         return {}
     path = operation.route.path
@@ -253,7 +254,7 @@ def _links(operation: Operation[..., Any], routed: list[Operation[..., Any]]) ->
 def _is_versioned(operation: Operation[..., Any]) -> bool:
     """Whether it reads something that has a version, hence an entity tag."""
     return operation.route.method == "GET" and "version" in getattr(
-        _payload(operation), "__struct_fields__", ()
+        payload(operation), "__struct_fields__", ()
     )
 
 
