@@ -73,10 +73,10 @@ def probe(
 ) -> Findings:
     """Hold the services' operations whose path begins with the expression ``path`` to their document.
 
-    ``token`` is whose requests they are, by default the owner's of a new tenant. ``refusals`` are the statuses
-    that good data may get. ``without`` are expressions of paths to leave out, such as what signs the prober
-    out. ``document`` may narrow the document in place, for example to a value that exists. ``checks`` settings
-    are laid over the ones here.
+    ``token`` is whose requests they are, by default the owner's of a new tenant. ``refusals`` are the
+    statuses that good data may get. ``without`` are expressions of paths to leave out, such as what signs the
+    prober out. ``document`` may narrow the document in place, for example to an id that exists. ``checks``
+    are settings laid over the ones here.
     """
     schemathesis = pytest.importorskip("schemathesis")
     from schemathesis.engine import events, from_schema
