@@ -13,7 +13,7 @@ from workflow.engine.calendar import CalendarError
 from workflow.engine.expressions import CelExpressions, ExpressionError
 from workflow.engine.graph import Definition
 from workflow.engine.iso8601 import Duration, parse_cycle, parse_duration, parse_instant
-from workflow.engine.model import MessageEvent, SignalEvent, TimerEvent
+from workflow.engine.model import Event, MessageEvent, SignalEvent, TimerEvent
 from workflow.engine.starting import Entry, entries
 
 
@@ -36,9 +36,9 @@ def _row(work: Work, definition: Definition, entry: Entry) -> dict[str, Any] | N
         case SignalEvent(name=name):
             return {"kind": "signal", "name": _text(definition, name)}
         case TimerEvent():
-            due = first(work, definition, entry.on)
             cycle = _text(definition, entry.on.cycle)
-            return {"kind": "timer", "cycle": cycle, "armed_at": work.now, "due_at": due}
+            due, missed = first(work, definition, entry.on)
+            return {"kind": "timer", "cycle": cycle, "armed_at": work.now, "due_at": due, "fired": missed}
         case _:
             return None
 
@@ -52,26 +52,40 @@ def _text(definition: Definition, source: str) -> str:
         raise Invalid.at("/elements", f"A start event cannot be waited for: {error}") from error
 
 
-def first(work: Work, definition: Definition, timer: TimerEvent) -> datetime:
-    """When a timer that starts processes is due for the first time."""
+def first(work: Work, definition: Definition, timer: TimerEvent) -> tuple[datetime, int]:
+    """When a timer that starts processes is due for the first time, and how many times lie before now."""
     try:
         if timer.date:
-            return parse_instant(_text(definition, timer.date)).astimezone(UTC)
+            return parse_instant(_text(definition, timer.date)).astimezone(UTC), 0
         if timer.duration:
-            return _after(work, parse_duration(_text(definition, timer.duration)), timer.calendar, work.now)
-        return parse_cycle(_text(definition, timer.cycle)).occurrence(1, work.now).astimezone(UTC)
+            duration = parse_duration(_text(definition, timer.duration))
+            return _after(work, duration, timer.calendar, work.now), 0
+        cycle = parse_cycle(_text(definition, timer.cycle))
+        if timer.calendar:
+            return _after(work, cycle.interval, timer.calendar, work.now), 0
+        number = cycle.first(work.now)
+        return cycle.occurrence(number, work.now).astimezone(UTC), number - 1
     except (ValueError, OverflowError) as error:
         raise Invalid.at("/elements", f"A start timer cannot be set: {error}") from error
 
 
-def following(cycle: str, armed: datetime, fired: int) -> datetime | None:
-    """When a repeating timer that has fired so often is due again, if it is."""
-    if not cycle:
+def following(work: Work, start: Any, calendar: str) -> datetime | None:
+    """When a repeating timer, a row of the starts that fires now, is due again, if it is."""
+    if not start.cycle:
         return None
-    parsed = parse_cycle(cycle)
-    if parsed.count and fired >= parsed.count:
+    cycle, fired = parse_cycle(start.cycle), start.fired + 1
+    if cycle.count and fired >= cycle.count:
         return None
-    return parsed.occurrence(fired + 1, armed).astimezone(UTC)
+    if calendar:
+        return _after(work, cycle.interval, calendar, start.due_at)
+    return cycle.occurrence(fired + 1, start.armed_at).astimezone(UTC)
+
+
+def calendar_of(definition: Definition, node: str, event: int) -> str:
+    """The working calendar of a timer that starts processes, if it has one."""
+    element = definition.nodes[node]
+    found = element.events[event] if isinstance(element, Event) else None
+    return found.calendar if isinstance(found, TimerEvent) else ""
 
 
 def _after(work: Work, duration: Duration, calendar: str, start: datetime) -> datetime:

@@ -17,9 +17,6 @@ from workflow.engine import effects as out
 from workflow.engine import triggers as on
 from workflow.storing import Changes, Stored, uuid_of
 
-MAX_PRIORITY = 1_000_000
-"""Beyond this, more urgent is not more urgent any longer."""
-
 
 @dataclass
 class Outcome:
@@ -108,25 +105,29 @@ def _read(outcome: Outcome, effect: out.AnyEffect, process: UUID) -> None:
             changes.reassigned_tasks[effect.task] = row
         case out.CreateJob():
             changes.ended_jobs.pop(effect.job, None)
-            changes.jobs[effect.job] = _job(effect)
+            changes.jobs[effect.job] = _row(
+                effect.job, effect, "node", "attempt", "settings", "variables", type="job_type", due_at="due"
+            )
         case out.CancelJob():
             changes.jobs.pop(effect.job, None)
             changes.ended_jobs[effect.job] = {"ref": effect.job, "status": "cancelled"}
         case out.SetTimer():
             changes.timers_gone.discard(effect.timer)
-            changes.timers[effect.timer] = _timer(effect)
+            changes.timers[effect.timer] = _row(effect.timer, effect, "node", "purpose", due_at="due")
         case out.CancelTimer():
             changes.timers.pop(effect.timer, None)
             changes.timers_gone.add(effect.timer)
         case out.OpenSubscription():
-            changes.subscriptions[effect.subscription] = _subscription(effect)
+            row = _row(effect.subscription, effect, "node", "kind", "name", "key")
+            changes.subscriptions[effect.subscription] = row
             if effect.kind == "message":
                 outcome.follow.append(effect)
         case out.CloseSubscription():
             changes.subscriptions.pop(effect.subscription, None)
             changes.subscriptions_gone.add(effect.subscription)
         case out.RaiseIncident():
-            changes.incidents[effect.incident] = _incident(effect)
+            row = _row(effect.incident, effect, "node", "kind", "message", "token")
+            changes.incidents[effect.incident] = row
         case out.ResolveIncident():
             if changes.incidents.pop(effect.incident, None) is None:
                 changes.resolved.add(effect.incident)
@@ -146,24 +147,13 @@ def _read(outcome: Outcome, effect: out.AnyEffect, process: UUID) -> None:
 
 
 def _create_task(outcome: Outcome, effect: out.CreateTask) -> None:
-    identifier = uuid7()
-    outcome.created_tasks[effect.task] = (identifier, effect)
-    outcome.changes.tasks[effect.task] = {
-        "id": identifier,
-        "ref": effect.task,
-        "node": effect.node,
-        "name": effect.name,
-        "assignee": effect.assignee,
-        "candidate_users": effect.candidate_users,
-        "candidate_roles": effect.candidate_roles,
-        "priority": max(-MAX_PRIORITY, min(MAX_PRIORITY, effect.priority)),
-        "due_at": effect.due,
-        "form": effect.form,
-        "variables": effect.variables,
-    }
+    people = ("assignee", "candidate_users", "candidate_roles")
+    row = _row(effect.task, effect, "node", "name", *people, "priority", "form", "variables", due_at="due")
+    outcome.created_tasks[effect.task] = (row["id"], effect)
+    outcome.changes.tasks[effect.task] = row
     if effect.assignee:
-        row = {"id": uuid7(), "task_id": identifier, "assignee": effect.assignee}
-        outcome.changes.assignments.append(row)
+        assigned = {"id": uuid7(), "task_id": row["id"], "assignee": effect.assignee}
+        outcome.changes.assignments.append(assigned)
 
 
 def _evaluate(outcome: Outcome, effect: out.EvaluateRules, process: UUID) -> None:
@@ -308,46 +298,10 @@ def _transition(effect: out.Transition, sequence: int) -> dict[str, Any]:
     }
 
 
-def _job(effect: out.CreateJob) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "ref": effect.job,
-        "node": effect.node,
-        "type": effect.job_type,
-        "attempt": effect.attempt,
-        "settings": effect.settings,
-        "variables": effect.variables,
-        "due_at": effect.due,
-    }
-
-
-def _timer(effect: out.SetTimer) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "ref": effect.timer,
-        "node": effect.node,
-        "purpose": effect.purpose,
-        "due_at": effect.due,
-    }
-
-
-def _subscription(effect: out.OpenSubscription) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "ref": effect.subscription,
-        "node": effect.node,
-        "kind": effect.kind,
-        "name": effect.name,
-        "key": effect.key,
-    }
-
-
-def _incident(effect: out.RaiseIncident) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "ref": effect.incident,
-        "node": effect.node,
-        "kind": effect.kind,
-        "message": effect.message,
-        "token": effect.token,
-    }
+def _row(ref: str, effect: out.AnyEffect, *same: str, **other: str) -> dict[str, Any]:
+    """A new row named ``ref`` with the effect's fields: those called the ``same``, and columns called other
+    than theirs.
+    """
+    columns = dict.fromkeys(same, "") | other
+    values = {column: getattr(effect, name or column) for column, name in columns.items()}
+    return {"id": uuid7(), "ref": ref, **values}

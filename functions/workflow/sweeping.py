@@ -23,7 +23,8 @@ from common.postgres import Error as DriverError
 from common.principal import Principal
 from common.settings import settings
 from common.work import Work
-from workflow.arming import following
+from workflow.arming import calendar_of, following
+from workflow.compiled import definition_of
 from workflow.engine import triggers as on
 from workflow.engine.delivering import TriggerRefused
 from workflow.events import ADVANCING
@@ -131,14 +132,15 @@ def _begin(work: Work, tenant: UUID, identifier: UUID) -> None:
         .join(workflows, workflows.c.id == starts.c.workflow_id)
         .where(starts.c.tenant_id == tenant, starts.c.id == identifier)
     ).one()
-    due = following(row.cycle, row.armed_at, row.fired + 1)
     here = update(starts).where(starts.c.tenant_id == tenant, starts.c.id == identifier)
-    work.execute(here.values(fired=row.fired + 1, due_at=due))
     try:
         with work.savepoint():
+            calendar = calendar_of(definition_of(work, row.workflow_id), row.node, row.event)
+            due = following(work, row, calendar)
+            work.execute(here.values(fired=row.fired + 1, due_at=due))
             Mover(work).begin(row)
     except Exception as error:
         if database.is_disconnect(error) or database.sqlstate(error) in COLLISIONS:
             raise
         logs.OPERATION_FAILED(exc_info=error, definition=row.key)
-        work.execute(here.values(fired=row.fired, due_at=work.now + POSTPONED))
+        work.execute(here.values(due_at=work.now + POSTPONED))

@@ -120,11 +120,16 @@ def _data(world: World, job: out.CreateJob, value: str) -> dict[str, Any]:
 
 def run_case(name: str, case: dict[str, Any]) -> str:
     """Runs one case; why it does not give what the suite wants, or nothing."""
+    return judge((SUITE / "models" / f"{name}.bpmn").read_bytes(), name, case)
+
+
+def judge(model: bytes, name: str, case: dict[str, Any]) -> str:
+    """Runs a case of the process ``name`` in a document; why it does not give what is wanted, or nothing."""
     unknown = set(case["asserts"]) - KNOWN
     if unknown:
         return f"the suite asserts {sorted(unknown)}, which is not known here"
     wants_failure = FAILURES & set(case["asserts"])
-    document = read_bpmn((SUITE / "models" / f"{name}.bpmn").read_bytes())
+    document = read_bpmn(model)
     faults = [*document.faults, *(fault for process in document.processes for fault in validate(process))]
     if errors(faults):
         if "assertGenericError" in wants_failure and not case["trace"]:

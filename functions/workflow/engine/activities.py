@@ -34,6 +34,7 @@ from .model import (
     SubProcess,
     Task,
     UserTask,
+    parse_priority,
 )
 from .run import ModelFailure, Run, is_in_ad_hoc, is_repeated, step
 from .scopes import open_scope, remember
@@ -99,11 +100,10 @@ def body(run: Run, work: Work) -> None:
 
 
 def _user_task(run: Run, token: Token, element: UserTask) -> None:
-    priority = run.text(element.priority, token) or "0"
     try:
-        number = int(float(priority))
-    except ValueError:
-        raise ModelFailure("expression", f"The priority {priority!r} is not a whole number.") from None
+        priority = parse_priority(run.text(element.priority, token) or "0")
+    except ValueError as error:
+        raise ModelFailure("expression", str(error)) from error
     run.rest(token, "task")
     run.emit(
         CreateTask(
@@ -113,7 +113,7 @@ def _user_task(run: Run, token: Token, element: UserTask) -> None:
             assignee=run.text(element.assignee, token),
             candidate_users=run.texts(element.candidate_users, token),
             candidate_roles=run.texts(element.candidate_roles, token),
-            priority=number,
+            priority=priority,
             due=due_text(run, element.due, token),
             form=element.form,
             variables=token.variables,

@@ -110,15 +110,24 @@ def _signal(run: Run, event: SignalEvent, index: int, owner: Owner) -> None:
 
 
 def _timer(run: Run, event: TimerEvent, index: int, owner: Owner) -> None:
-    cycle = run.text(event.cycle, owner.token, owner.within)
+    cycle, missed = run.text(event.cycle, owner.token, owner.within), 0
     if event.date:
         due = _instant(run.text(event.date, owner.token, owner.within))
     elif event.duration:
         due = due_after(run, run.text(event.duration, owner.token, owner.within), event.calendar)
     else:
-        due = _occurrence(run, cycle, event.calendar, run.at, 1)
-    wait = owner.wait(run, "timer", index, due=due, armed=run.at, cycle=cycle)
+        missed = _missed(run, cycle) if not event.calendar else 0
+        due = _occurrence(run, cycle, event.calendar, run.at, missed + 1)
+    wait = owner.wait(run, "timer", index, due=due, armed=run.at, cycle=cycle, fired=missed)
     run.emit(SetTimer(wait.id, owner.node, due))
+
+
+def _missed(run: Run, text: str) -> int:
+    """How many occurrences of a cycle lie before now, if it names its start: they do not happen any more."""
+    try:
+        return parse_cycle(text).first(run.at) - 1
+    except (ValueError, OverflowError) as error:
+        raise ModelFailure("timer", str(error)) from error
 
 
 def next_occurrence(run: Run, wait: Wait, event: TimerEvent) -> datetime | None:

@@ -25,7 +25,7 @@ import msgspec
 from .bpmn_activities import read_activity
 from .bpmn_diagram import read_diagram, read_lanes, read_notes, read_pool
 from .bpmn_events import read_event
-from .bpmn_source import BPMN, Source, local, strip
+from .bpmn_source import BPMN, Source, local, reference, strip, text
 from .faults import Fault
 from .model import (
     AnyElement,
@@ -197,7 +197,17 @@ def _content(source: Source, scope: Element) -> tuple[list[AnyElement], list[Flo
     elements = [read for element in scope if (read := _element(source, element, scope)) is not None]
     flows = [_flow(source, element) for element in scope if local(element, "sequenceFlow")]
     source.leave()
-    return elements, flows
+    return elements, _in_order(scope, flows)
+
+
+def _in_order(scope: Element, flows: list[Flow]) -> list[Flow]:
+    """The flows out of each element in the order in which it lists them (BPMN 2.0.2, table 8.44)."""
+    listed = [reference(text(name)) for element in scope for name in element.findall(f"{BPMN}outgoing")]
+    places = {name: place for place, name in enumerate(listed)}
+    first: dict[str, int] = {}
+    for place, flow in enumerate(flows):
+        first.setdefault(flow.source, place)
+    return sorted(flows, key=lambda flow: (first[flow.source], places.get(flow.id, len(places))))
 
 
 def _element(source: Source, element: Element, scope: Element) -> AnyElement | None:

@@ -129,7 +129,7 @@ def event_definition(source: Source, definition: Element, event: Element) -> lis
         case "terminateEventDefinition":
             return [TerminateEvent()]
         case "linkEventDefinition":
-            return [LinkEvent(_link(definition, event))]
+            return [LinkEvent(_link(source, definition, event))]
         case other:
             source.fault(event, "unsupported", f"The element {other} is not supported.")
             return []
@@ -160,11 +160,12 @@ def message(source: Source, element: Element, event: Element) -> MessageEvent:
     return MessageEvent(name, key, source.json(event, "payload"))
 
 
-def _link(definition: Element, event: Element) -> str:
-    """What both ends of a link are known by: their name, or the id of the catching one that is the target."""
-    target = reference(definition.findtext(f"{BPMN}target"))
-    own = definition.get("id", "") if strip(event.tag) == "intermediateCatchEvent" else ""
-    return definition.get("name", "") or target or own or event.get("name", "")
+def _link(source: Source, definition: Element, event: Element) -> str:
+    """What both ends of a link are known by: the name of the catching one, which a target may lead to."""
+    if local(event, "intermediateThrowEvent"):
+        target = reference(definition.findtext(f"{BPMN}target"))
+        event, definition = source.links.get(target, (event, definition))
+    return definition.get("name", "") or event.get("name", "") or event.get("id", "")
 
 
 def _timer(source: Source, definition: Element, event: Element) -> TimerEvent:

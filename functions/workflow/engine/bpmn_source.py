@@ -55,6 +55,8 @@ class Source:
         self.faults: list[Fault] = []
         self.by_id: dict[str, Element] = {}
         self.associations: dict[str, list[str]] = {}
+        self.links: dict[str, tuple[Element, Element]] = {}
+        """Catching link events with their definitions, by the ids of both."""
         self._scopes: list[Element] = []
         for element in root.iter():
             name = element.get("id")
@@ -63,6 +65,10 @@ class Source:
             if local(element, "association"):
                 source = reference(element.get("sourceRef"))
                 self.associations.setdefault(source, []).append(reference(element.get("targetRef")))
+            if local(element, "intermediateCatchEvent"):
+                for definition in element.findall(f"{BPMN}linkEventDefinition"):
+                    for name in filter(None, (element.get("id"), definition.get("id"))):
+                        self.links[name] = element, definition
 
     def _know(self, element: Element, name: str) -> None:
         if name in self.by_id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -15,6 +16,8 @@ _DURATION = re.compile(
 )
 _MAX_DIGITS = 9
 _MAX_YEARS = 1000
+_MOST_OCCURRENCES = 10**11
+"""More than a thousand years have seconds."""
 _REPEATED = re.compile(r"R(?P<count>\d*)/(?P<rest>.+)", re.ASCII)
 
 
@@ -60,6 +63,23 @@ class Cycle:
         if self.start is not None:
             return self.interval.after(self.start, number - 1)
         return self.interval.after(armed, number)
+
+    def first(self, armed: datetime) -> int:
+        """The number of the first occurrence not before ``armed``, when the timer is set, or of the last."""
+        if self.start is None or self.start >= armed:
+            return 1
+        most = self.count or _MOST_OCCURRENCES
+        after = bisect_left(
+            range(1, most + 1), armed.astimezone(UTC), key=lambda number: self._at(number, armed)
+        )
+        return min(after + 1, most)
+
+    def _at(self, number: int, armed: datetime) -> datetime:
+        """When an occurrence is due; one that no calendar has any more is the last moment there is."""
+        try:
+            return self.occurrence(number, armed).astimezone(UTC)
+        except (ValueError, OverflowError):
+            return datetime.max.replace(tzinfo=UTC)
 
 
 def parse_duration(text: str) -> Duration:

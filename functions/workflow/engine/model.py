@@ -7,12 +7,14 @@ stand is an expression (``"=requester"``); conditions, cardinalities and collect
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, Final
 
 import msgspec
 
 ROOT: Final = ""
 """The scope of the process itself; other scopes are named by their sub-process."""
+MAX_PRIORITY: Final = 1_000_000
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -248,7 +250,10 @@ class ManualTask(Activity, tag="manualTask", frozen=True):
 
 
 class UserTask(Activity, tag="userTask", frozen=True):
-    """A person's work. ``form`` is the JSON Schema of its result, ``due`` a duration or a date and time."""
+    """A person's work. ``form`` is the JSON Schema of its result, ``due`` a duration or a date and time.
+
+    ``priority`` is a whole number; tasks with a higher one come first.
+    """
 
     assignee: str = ""
     candidate_users: list[str] = []
@@ -344,6 +349,17 @@ class SubProcess(Activity, tag="subProcess", frozen=True):
     event: bool = False
     transaction: bool = False
     ad_hoc: AdHoc | None = None
+
+
+def parse_priority(text: str) -> int:
+    """A priority as a whole number, of what comes before a decimal point. ValueError says what is wrong."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not abs(number) <= MAX_PRIORITY:
+        raise ValueError(f"the priority {text!r} is not a number from -{MAX_PRIORITY} to {MAX_PRIORITY}")
+    return int(number)
 
 
 AnyElement = (

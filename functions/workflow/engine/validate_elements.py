@@ -36,6 +36,7 @@ from .model import (
     ThrowEvent,
     TimerEvent,
     UserTask,
+    parse_priority,
 )
 from .validate_findings import Findings, Place
 
@@ -54,6 +55,8 @@ _ENDS = (
     TerminateEvent,
 )
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
+MAX_QUANTITY = 1_000
+"""The most tokens that begin an activity together, or leave it."""
 _BEHAVIORS = ("all", "one", "none", "complex")
 
 
@@ -125,6 +128,9 @@ def _definition(findings: Findings, place: Place, element: Event, event: AnyEven
                 findings.expression(element.id, f"payload {name}", source)
         case ConditionalEvent():
             findings.expression(element.id, "condition", event.condition)
+            if isinstance(element, StartEvent) and place.subprocess is None:
+                message = "No condition is watched before a process exists: it starts here only by hand."
+                findings.warning(element.id, "conditional_start", message)
         case ErrorEvent() if throws:
             _named(findings, element.id, "error", event.code)
         case EscalationEvent():
@@ -166,6 +172,9 @@ def _timer(findings: Findings, element: Event, event: TimerEvent) -> None:
         findings.warning(element.id, "timer", message)
     if event.calendar and event.date:
         findings.warning(element.id, "timer", "A date is a moment; the calendar has no effect on it.")
+    if event.calendar and event.cycle.count("/") > 1:
+        message = "In a calendar the cycle begins when the timer is set; the date in it has no effect."
+        findings.warning(element.id, "timer", message)
 
 
 def _compensated(findings: Findings, place: Place, element: Event, activity: str) -> None:
@@ -255,8 +264,8 @@ def _boundary(findings: Findings, place: Place, element: BoundaryEvent) -> None:
 
 def _activity(findings: Findings, element: Activity) -> None:
     for what, quantity in (("start", element.start_quantity), ("completion", element.completion_quantity)):
-        if quantity < 1:
-            message = f"Its {what} quantity is {quantity}; it takes at least one token."
+        if not 1 <= quantity <= MAX_QUANTITY:
+            message = f"Its {what} quantity is {quantity}; it takes from 1 to {MAX_QUANTITY} tokens."
             findings.error(element.id, "quantity", message)
     for name, source in (*element.inputs.items(), *element.outputs.items()):
         findings.expression(element.id, f"mapping of {name!r}", source)
@@ -356,6 +365,11 @@ def _user_task(findings: Findings, element: UserTask) -> None:
         findings.text(element.id, what, source)
     for source in (*element.candidate_users, *element.candidate_roles):
         findings.text(element.id, "candidate", source)
+    if element.priority and not element.priority.startswith("="):
+        try:
+            parse_priority(element.priority)
+        except ValueError as error:
+            findings.error(element.id, "priority", f"Correct it: {error}.")
     if element.due.startswith("P"):
         findings.duration(element.id, "due date", element.due)
     elif element.due:

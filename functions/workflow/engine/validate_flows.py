@@ -14,6 +14,7 @@ from .model import (
     Flow,
     Gateway,
     LinkEvent,
+    MessageEvent,
     ParallelGateway,
     ReceiveTask,
     StartEvent,
@@ -109,19 +110,38 @@ def _event_based(
     if element.instantiate and incoming:
         message = "An event-based gateway that starts processes has no incoming flow."
         findings.error(element.id, "event_gateway", message)
-    for flow in outgoing:
-        target = place.element(flow.target)
-        waits = isinstance(target, ReceiveTask) or (
-            isinstance(target, CatchEvent)
-            and bool(target.events)
-            and not any(isinstance(event, LinkEvent) for event in target.events)
-        )
-        if not waits:
-            message = f"It leads to {flow.target!r}, which is not an event to wait for or a receive task."
-            findings.error(element.id, "event_gateway", message)
-        elif sum(other.target == flow.target for other in place.flows) > 1:
-            message = f"Only the gateway may lead to {flow.target!r}, which has other incoming flows."
-            findings.error(element.id, "event_gateway", message)
-        if flow.condition:
-            message = "A flow out of an event-based gateway has no condition: the event decides."
-            findings.warning(flow.id, "condition_ignored", message)
+    targets = [place.element(flow.target) for flow in outgoing]
+    if any(isinstance(target, ReceiveTask) for target in targets) and any(map(_awaits_message, targets)):
+        message = "It leads to receive tasks and to message events; BPMN wants it to lead to one of the two."
+        findings.warning(element.id, "event_gateway", message)
+    for flow, target in zip(outgoing, targets, strict=True):
+        _alternative(findings, place, element, flow, target)
+
+
+def _awaits_message(element: AnyElement | None) -> bool:
+    return isinstance(element, CatchEvent) and any(isinstance(each, MessageEvent) for each in element.events)
+
+
+def _alternative(
+    findings: Findings, place: Place, element: EventBasedGateway, flow: Flow, target: AnyElement | None
+) -> None:
+    """A flow out of an event-based gateway (BPMN 2.0.2, 10.6.6)."""
+    waits = isinstance(target, ReceiveTask) or (
+        isinstance(target, CatchEvent)
+        and bool(target.events)
+        and not any(isinstance(event, LinkEvent) for event in target.events)
+    )
+    if not waits:
+        message = f"It leads to {flow.target!r}, which is not an event to wait for or a receive task."
+        findings.error(element.id, "event_gateway", message)
+    elif sum(other.target == flow.target for other in place.flows) > 1:
+        message = f"Only the gateway may lead to {flow.target!r}, which has other incoming flows."
+        findings.error(element.id, "event_gateway", message)
+    elif any(
+        isinstance(other, BoundaryEvent) and other.attached_to == flow.target for other in place.elements
+    ):
+        message = f"The receive task {flow.target!r} follows the gateway, so it cannot have boundary events."
+        findings.error(element.id, "event_gateway", message)
+    if flow.condition:
+        message = "A flow out of an event-based gateway has no condition: the event decides; remove it."
+        findings.error(flow.id, "condition", message)

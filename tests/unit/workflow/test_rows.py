@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from workflow import outcomes
-from workflow.arming import following
+from workflow.arming import first, following
 from workflow.engine import effects as out
 from workflow.engine import triggers as on
+from workflow.engine.graph import Definition
+from workflow.engine.model import Process, StartEvent, TimerEvent
 from workflow.engine.state import Scope, State
 from workflow.moving import customer_of
 from workflow.outcomes import Outcome
 from workflow.storing import Changes
 
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
+WORK: Any = SimpleNamespace(now=AT)
 
 
 def read(*effects: out.AnyEffect, trigger: on.AnyTrigger | None = None) -> Changes:
@@ -30,11 +35,6 @@ def read(*effects: out.AnyEffect, trigger: on.AnyTrigger | None = None) -> Chang
 def test_a_task_that_is_made_and_called_off_at_once_is_no_row() -> None:
     changes = read(out.CreateTask("1", "ask", "Ask", assignee=""), out.CancelTask("1"))
     assert changes.parts() == ()
-
-
-def test_a_priority_that_no_column_holds_is_the_highest_there_is() -> None:
-    changes = read(out.CreateTask("1", "ask", "Ask", priority=10**12))
-    assert changes.tasks["1"]["priority"] == outcomes.MAX_PRIORITY
 
 
 def test_a_timer_that_has_fired_is_gone_unless_it_is_set_again() -> None:
@@ -65,9 +65,25 @@ def test_transitions_are_numbered_on_from_those_there_are() -> None:
 
 
 def test_a_repeating_start_is_due_as_often_as_it_says() -> None:
-    due = [following("R3/PT1H", AT, fired) for fired in range(4)]
-    assert [moment and moment.hour for moment in due] == [9, 10, 11, None]
-    assert following("", AT, 1) is None
+    rows = [SimpleNamespace(cycle="R3/PT1H", armed_at=AT, fired=fired) for fired in range(3)]
+    due = [following(WORK, row, "") for row in rows]
+    assert [moment and moment.hour for moment in due] == [10, 11, None]
+    assert following(WORK, SimpleNamespace(cycle="", fired=0), "") is None
+
+
+@pytest.mark.parametrize(
+    ("cycle", "due", "missed"),
+    [
+        ("R/PT1H", AT + timedelta(hours=1), 0),
+        ("R/2026-01-05T08:00:00Z/P1D", AT, 0),
+        ("R/2020-01-01T09:00:00Z/P1D", AT + timedelta(hours=1), 2196),
+        ("R/2020-01-01T09:00:00Z/PT1S", AT, 189_730_800),
+        ("R2/2020-01-01T09:00:00Z/P1D", datetime(2020, 1, 2, 9, tzinfo=UTC), 1),
+    ],
+)
+def test_a_start_by_cycle_does_not_make_up_for_what_lies_before_it_was_published(cycle, due, missed) -> None:
+    process = Definition(Process("p", elements=[StartEvent("s")]))
+    assert first(WORK, process, TimerEvent(cycle=cycle)) == (due, missed)
 
 
 CUSTOMER = "0190a0b0-0000-7000-8000-000000000001"

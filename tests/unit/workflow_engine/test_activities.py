@@ -80,10 +80,11 @@ def test_a_due_date_can_be_a_moment_or_a_variable():
         assert created.due.isoformat() == "2026-02-01T11:00:00+00:00"
 
 
-def test_a_priority_that_is_no_number_is_an_incident():
-    world, p = run(UserTask("a", priority="=x"), flows="s -> a", variables={"x": "high"})
+@pytest.mark.parametrize("priority", ["high", "1e999", "-1e999", "nan", "1000001"])
+def test_a_priority_that_is_no_number_or_too_large_is_an_incident(priority):
+    world, p = run(UserTask("a", priority="=x"), flows="s -> a", variables={"x": priority})
     [incident] = world.state(p).incidents.values()
-    assert "not a whole number" in incident.message
+    assert "not a number from" in incident.message
     world.retry(p, {"x": 3})
     assert next(iter(world.tasks.values())).priority == 3
 

@@ -101,7 +101,7 @@ def test_the_kinds_of_events_and_where_their_names_come_from():
     assert found["throw"] == ThrowEvent(
         "throw", events=[MessageEvent("order placed", "=order"), SignalEvent("go")]
     )
-    assert found["off"].events == found["on"].events == [LinkEvent("on_it")]
+    assert found["off"].events == found["on"].events == [LinkEvent("on")]
     assert found["link"] == ThrowEvent("link", name="L", events=[LinkEvent("L")])
     assert found["bad"] == EndEvent("bad", events=[ErrorEvent("E-1")])
     assert found["up"] == EndEvent("up", events=[EscalationEvent("X-1")])

@@ -287,7 +287,7 @@ def test_a_script_in_another_language_needs_a_worker():
         (
             [EventBasedGateway("x"), CatchEvent("c", events=[G])],
             "s -> x\nx -> c ? true\nc -> a",
-            ("x.c", "condition_ignored", "warning"),
+            ("x.c", "condition", "error"),
         ),
     ],
 )

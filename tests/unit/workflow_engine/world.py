@@ -5,6 +5,7 @@ Every state goes through JSON between two advances, as it does in a store.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,16 @@ from workflow.engine.starting import entries
 from workflow.engine.state import State
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)  # a Monday
+
+OUTWARD = (
+    out.SendMessage,
+    out.BroadcastSignal,
+    out.StartProcess,
+    out.CancelCall,
+    out.EscalateToCaller,
+    out.EndProcess,
+)
+"""What other processes notice: it reaches them once the process itself has come to rest."""
 
 Worker = Callable[["World", str, out.CreateJob], None]
 
@@ -48,6 +59,7 @@ class World:
         self.calls: dict[str, tuple[str, str]] = {}
         self.incidents: dict[tuple[str, str], out.RaiseIncident] = {}
         self.published: list[out.PublishEvent] = []
+        self._outward: deque[tuple[str, out.AnyEffect]] = deque()
 
     # -- what happens --------------------------------------------------------------------------------------
 
@@ -141,8 +153,15 @@ class World:
         assert msgspec.json.decode(encoded, type=list[out.AnyEffect]) == effects
         instance = self.instances[process]
         instance.effects += effects
+        idle = not self._outward
+        self._outward += [(process, effect) for effect in effects if isinstance(effect, OUTWARD)]
         for effect in effects:
-            self._one(process, instance, effect)
+            if not isinstance(effect, OUTWARD):
+                self._one(process, instance, effect)
+        while idle and self._outward:
+            name, effect = self._outward[0]
+            self._one(name, self.instances[name], effect)
+            self._outward.popleft()
 
     def _one(self, process: str, instance: Instance, effect: out.AnyEffect) -> None:
         match effect:
@@ -178,7 +197,7 @@ class World:
                 self.start(effect.process, effect.variables, call, business_key=key)
             case out.CancelCall():
                 for child, waiting in list(self.calls.items()):
-                    if waiting == (process, effect.call):
+                    if waiting == (process, effect.call) and self.state(child).status != "ended":
                         self.send(child, on.Cancelled(at=self.now))
             case out.EscalateToCaller() if process in self.calls:
                 parent, escalated = self.calls[process]
