@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup up down status test lint format pins docs bench migration validate redrive deploy clean
+.PHONY: help setup up down status test tools lint format pins docs bench migration validate redrive deploy clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ status: ## What of it runs
 
 test: setup ## Run every test
 	@$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+tools: ## Install the Debian packages without which a few tests are skipped (as root)
+	@apt-get update -qq
+	@DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium oathtool prometheus
 
 lint: setup ## Check style, types and the direction of imports
 	@$(VENV)/bin/ruff format --check .
