@@ -270,6 +270,10 @@ class _NoVariables(Mapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         raise _Variable(name)
 
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002
+        """What a call looks up: no function is defined here."""
+        return default
+
     def __iter__(self) -> Any:
         return iter(())
 

@@ -1,8 +1,8 @@
-"""A decision model as its XML says it, element by element (DMN 1.3, chapters 6 to 8)."""
+"""A decision model as its XML says it, element by element (DMN 1.3, chapters 6 to 8 and 10.2)."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -120,10 +120,84 @@ class DecisionTable(Part, frozen=True, kw_only=True):
     """The names of the annotation columns."""
 
 
+class Binding(Part, frozen=True, kw_only=True):
+    """What a parameter of an invocation is given."""
+
+    parameter: Variable
+    logic: Logic | None
+
+
+class Invocation(Part, frozen=True, kw_only=True):
+    """A call of a business knowledge model: an expression names it, bindings are its arguments (10.2.1.3)."""
+
+    function: Logic | None
+    bindings: tuple[Binding, ...] = ()
+    type_ref: str = ""
+
+
+class ContextEntry(Part, frozen=True, kw_only=True):
+    """An entry of a boxed context; without a variable it is the context's result."""
+
+    variable: Variable | None
+    logic: Logic | None
+
+
+class Context(Part, frozen=True, kw_only=True):
+    """A boxed context, whose entries may use those before them (10.2.1.4)."""
+
+    entries: tuple[ContextEntry, ...]
+    type_ref: str = ""
+
+
+class ListLogic(Part, frozen=True, kw_only=True):
+    """A boxed list (10.2.1.5)."""
+
+    items: tuple[Logic, ...]
+    type_ref: str = ""
+
+
+class Relation(Part, frozen=True, kw_only=True):
+    """A boxed relation: a list of contexts with the same entries (10.2.1.6)."""
+
+    columns: tuple[Variable, ...]
+    rows: tuple[ListLogic, ...]
+    type_ref: str = ""
+
+
+class FunctionDefinition(Part, frozen=True, kw_only=True):
+    """A boxed function (10.2.1.7). ``kind`` is FEEL, which is the default, or another language's."""
+
+    parameters: tuple[Variable, ...]
+    logic: Logic | None
+    kind: str = ""
+    type_ref: str = ""
+
+
 class Unsupported(Part, frozen=True, kw_only=True):
-    """An expression of conformance level 3: refused when its decision is asked for."""
+    """An expression that is not run: refused when its decision is asked for."""
 
     element: Element
+
+
+Logic: TypeAlias = (
+    DecisionTable
+    | LiteralExpression
+    | Invocation
+    | Context
+    | ListLogic
+    | Relation
+    | FunctionDefinition
+    | Unsupported
+)
+
+
+class Knowledge(Part, frozen=True, kw_only=True):
+    """A business knowledge model: logic that others invoke (6.3.9)."""
+
+    name: str
+    variable: Variable | None = None
+    function: FunctionDefinition | None = None
+    requirements: tuple[Requirement, ...] = ()
 
 
 class Decision(Part, frozen=True, kw_only=True):
@@ -134,7 +208,7 @@ class Decision(Part, frozen=True, kw_only=True):
     question: str = ""
     allowed_answers: str = ""
     requirements: tuple[Requirement, ...] = ()
-    logic: DecisionTable | LiteralExpression | Unsupported | None = None
+    logic: Logic | None = None
 
 
 class Definitions(Part, frozen=True, kw_only=True):
@@ -149,6 +223,7 @@ class Definitions(Part, frozen=True, kw_only=True):
     type_language: str = ""
     items: tuple[ItemDefinition, ...] = ()
     inputs: tuple[InputData, ...] = ()
+    knowledge: tuple[Knowledge, ...] = ()
     decisions: tuple[Decision, ...] = ()
 
     def decision(self, name: str) -> Decision:

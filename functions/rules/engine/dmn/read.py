@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from rules.engine.dmn.model import (
+    Binding,
     Cell,
+    Context,
+    ContextEntry,
     Decision,
     DecisionTable,
     Definitions,
+    FunctionDefinition,
     InputData,
     InvalidDmn,
+    Invocation,
     ItemDefinition,
+    Knowledge,
+    ListLogic,
     LiteralExpression,
+    Logic,
+    Relation,
     Requirement,
     TableInput,
     TableOutput,
@@ -27,25 +36,13 @@ from rules.engine.dmn.xml import Element, read_xml
 VERSION = re.compile(r"https?://www\.omg\.org/spec/DMN/\d{8}/(MODEL/|dmn\.xsd)\Z", re.ASCII)
 """The namespaces of DMN's versions: 1.1 ends in ``dmn.xsd``, 1.2 and later in ``MODEL/``."""
 
-_LOGIC = frozenset(
-    {
-        "context",
-        "invocation",
-        "functionDefinition",
-        "relation",
-        "list",
-        "conditional",
-        "filter",
-        "for",
-        "every",
-        "some",
-    }
-)
+_UNSUPPORTED = frozenset({"conditional", "filter", "for", "every", "some"})
 _REFERENCES: dict[str, Literal["input", "decision", "knowledge"]] = {
     "requiredInput": "input",
     "requiredDecision": "decision",
     "requiredKnowledge": "knowledge",
 }
+_REQUIREMENTS = frozenset({"informationRequirement", "knowledgeRequirement"})
 _HIT_POLICIES = frozenset({"UNIQUE", "FIRST", "PRIORITY", "ANY", "COLLECT", "RULE ORDER", "OUTPUT ORDER"})
 _AGGREGATIONS = frozenset({"", "SUM", "COUNT", "MIN", "MAX"})
 
@@ -68,8 +65,9 @@ def read_dmn(document: bytes | str) -> Definitions:
         type_language=root.attributes.get("typeLanguage", ""),
         items=tuple(_item(child) for child in root.named("itemDefinition")),
         inputs=tuple(_input_data(child) for child in root.named("inputData")),
+        knowledge=tuple(_knowledge(child) for child in root.named("businessKnowledgeModel")),
         decisions=tuple(_decision(child) for child in root.named("decision")),
-        **_part(root, {"itemDefinition", "inputData", "decision"}),
+        **_part(root, {"itemDefinition", "inputData", "businessKnowledgeModel", "decision"}),
     )
 
 
@@ -115,11 +113,13 @@ def _flag(element: Element, name: str) -> bool:
     return element.attributes.get(name, "false").strip() in ("true", "1")
 
 
-def _variable(element: Element) -> Variable | None:
-    child = element.first("variable")
-    if child is None:
-        return None
-    return Variable(name=child.attributes.get("name", ""), type_ref=_type(child), **_part(child, ()))
+def _variable(element: Element, local: str = "variable") -> Variable | None:
+    child = element.first(local)
+    return None if child is None else _declared(child)
+
+
+def _declared(element: Element) -> Variable:
+    return Variable(name=element.attributes.get("name", ""), type_ref=_type(element), **_part(element, ()))
 
 
 def _input_data(element: Element) -> InputData:
@@ -129,27 +129,34 @@ def _input_data(element: Element) -> InputData:
 
 
 def _decision(element: Element) -> Decision:
-    requirements = [
-        _requirement(child)
-        for child in element.children
-        if child.namespace == element.namespace
-        and child.local in ("informationRequirement", "knowledgeRequirement")
-    ]
-    logic = [
-        child
-        for child in element.children
-        if child.namespace == element.namespace
-        and child.local in _LOGIC | {"decisionTable", "literalExpression"}
-    ]
-    known = {"variable", "question", "allowedAnswers", "informationRequirement", "knowledgeRequirement"}
+    logic, known = _only_logic(element)
     return Decision(
         name=element.attributes.get("name", ""),
         variable=_variable(element),
         question=_text(element, "question") or "",
         allowed_answers=_text(element, "allowedAnswers") or "",
-        requirements=tuple(requirements),
-        logic=_logic(logic[0]) if logic else None,
-        **_part(element, known | {child.local for child in logic[:1]}),
+        requirements=_requirements(element),
+        logic=logic,
+        **_part(element, {"variable", "question", "allowedAnswers", *_REQUIREMENTS, *known}),
+    )
+
+
+def _knowledge(element: Element) -> Knowledge:
+    encapsulated = element.first("encapsulatedLogic")
+    return Knowledge(
+        name=element.attributes.get("name", ""),
+        variable=_variable(element),
+        function=None if encapsulated is None else _function(encapsulated),
+        requirements=_requirements(element),
+        **_part(element, {"variable", "encapsulatedLogic", *_REQUIREMENTS}),
+    )
+
+
+def _requirements(element: Element) -> tuple[Requirement, ...]:
+    return tuple(
+        _requirement(child)
+        for child in element.children
+        if child.namespace == element.namespace and child.local in _REQUIREMENTS
     )
 
 
@@ -163,17 +170,91 @@ def _requirement(element: Element) -> Requirement:
     raise InvalidDmn(f"The requirement {element.attributes.get('id', '')!r} names nothing that is required.")
 
 
-def _logic(element: Element) -> DecisionTable | LiteralExpression | Unsupported:
-    if element.local == "decisionTable":
-        return _table(element)
-    if element.local == "literalExpression":
-        return LiteralExpression(
-            text=_text(element, "text") or "",
-            type_ref=_type(element),
-            language=element.attributes.get("expressionLanguage", ""),
-            **_part(element, {"text"}),
+def _only_logic(element: Element) -> tuple[Logic | None, set[str]]:
+    """The expression that an element holds, and the name of its own element."""
+    for child in element.children:
+        if child.namespace == element.namespace and (found := _logic(child)) is not None:
+            return found, {child.local}
+    return None, set()
+
+
+def _logic(element: Element) -> Logic | None:
+    read = _LOGIC.get(element.local)
+    if read is not None:
+        return read(element)
+    if element.local in _UNSUPPORTED:
+        return Unsupported(element=element, id=element.attributes.get("id", ""))
+    return None
+
+
+def _literal(element: Element) -> LiteralExpression:
+    return LiteralExpression(
+        text=_text(element, "text") or "",
+        type_ref=_type(element),
+        language=element.attributes.get("expressionLanguage", ""),
+        **_part(element, {"text"}),
+    )
+
+
+def _invocation(element: Element) -> Invocation:
+    function, known = _only_logic(element)
+    return Invocation(
+        function=function,
+        bindings=tuple(_binding(child) for child in element.named("binding")),
+        type_ref=_type(element),
+        **_part(element, {"binding", *known}),
+    )
+
+
+def _binding(element: Element) -> Binding:
+    logic, known = _only_logic(element)
+    parameter = _variable(element, "parameter")
+    if parameter is None:
+        raise InvalidDmn("A binding of an invocation names no parameter.")
+    return Binding(parameter=parameter, logic=logic, **_part(element, {"parameter", *known}))
+
+
+def _context(element: Element) -> Context:
+    entries = []
+    for child in element.named("contextEntry"):
+        logic, known = _only_logic(child)
+        entry = ContextEntry(variable=_variable(child), logic=logic, **_part(child, {"variable", *known}))
+        entries.append(entry)
+    return Context(entries=tuple(entries), type_ref=_type(element), **_part(element, {"contextEntry"}))
+
+
+def _list(element: Element) -> ListLogic:
+    items = [
+        (child.local, logic)
+        for child in element.children
+        if child.namespace == element.namespace and (logic := _logic(child)) is not None
+    ]
+    return ListLogic(
+        items=tuple(logic for _, logic in items),
+        type_ref=_type(element),
+        **_part(element, {local for local, _ in items}),
+    )
+
+
+def _relation(element: Element) -> Relation:
+    columns = tuple(_declared(child) for child in element.named("column"))
+    rows = tuple(_list(child) for child in element.named("row"))
+    if any(len(row.items) != len(columns) for row in rows):
+        raise InvalidDmn(
+            f"A row of the relation {element.attributes.get('id', '')!r} has not {len(columns)} cells."
         )
-    return Unsupported(element=element, id=element.attributes.get("id", ""))
+    return Relation(columns=columns, rows=rows, type_ref=_type(element), **_part(element, {"column", "row"}))
+
+
+def _function(element: Element) -> FunctionDefinition:
+    logic, known = _only_logic(element)
+    return FunctionDefinition(
+        parameters=tuple(_declared(child) for child in element.named("formalParameter")),
+        logic=logic,
+        kind=element.attributes.get("kind", ""),
+        type_ref=_type(element),
+        **_part(element, {"formalParameter", *known}),
+    )
 
 
 def _table(element: Element) -> DecisionTable:
@@ -244,3 +325,14 @@ def _cell(element: Element) -> Cell:
 def _cell_of(element: Element, local: str) -> Cell | None:
     child = element.first(local)
     return None if child is None else _cell(child)
+
+
+_LOGIC: dict[str, Callable[[Element], Logic]] = {
+    "decisionTable": _table,
+    "literalExpression": _literal,
+    "invocation": _invocation,
+    "context": _context,
+    "list": _list,
+    "relation": _relation,
+    "functionDefinition": _function,
+}

@@ -4,22 +4,23 @@ chapter 6).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from common.errors import Invalid
-from rules.engine.dmn.feel import Scope, Vocabulary, evaluate, parse_expression
-from rules.engine.dmn.feel.syntax import Node
+from rules.engine.dmn.boxed import Compiler, Run, conformed, member_names, spaced
+from rules.engine.dmn.feel import Scope, TooCostly, Vocabulary
+from rules.engine.dmn.feel.values import Function
 from rules.engine.dmn.model import (
     Decision,
     DecisionTable,
     Definitions,
     InputData,
     InvalidDmn,
-    LiteralExpression,
-    Unsupported,
+    Knowledge,
+    Requirement,
 )
 from rules.engine.dmn.table import CompiledTable
 from rules.engine.dmn.types import ANY, Nonconforming, Type, Types, json_value
@@ -73,7 +74,16 @@ class DecisionModel:
         self._types = Types(definitions.items)
         self._inputs = {data.id: data for data in definitions.inputs}
         self._decisions = {decision.id: decision for decision in definitions.decisions}
-        self._compiled: dict[str, CompiledTable | Node] = {}
+        self._knowledge = {known.id: known for known in definitions.knowledge}
+        self._members = [
+            *self._types.component_names(),
+            *(name for decision in definitions.decisions for name in member_names(decision.logic)),
+            *(name for known in definitions.knowledge for name in member_names(known.function)),
+            *_PROPERTIES,
+        ]
+        self._compiler = Compiler(self._types, definitions.expression_language)
+        self._compiled: dict[str, CompiledTable | Run] = {}
+        self._functions: dict[str, Callable[[str, Scope], Function]] = {}
 
     def check(self) -> list[InvalidDmn]:
         """What keeps decisions from being made, one fault a decision; empty when all can be."""
@@ -94,21 +104,69 @@ class DecisionModel:
         """
         order = list(self._order(self.definitions.decision(name)))
         logic = [self._logic(decision) for decision in order]
-        variables = self._given(order, inputs)
-        problems: list[str] = []
-        trace: list[DecisionTrace] = []
-        for decision, compiled in zip(order, logic, strict=True):
-            visible = {name: variables[name] for name in self._visible(decision)}
-            matched: tuple[tuple[int, str], ...] = ()
-            if isinstance(compiled, CompiledTable):
-                result = compiled.evaluate(visible, problems)
-                value, matched = result.value, result.matched
-            else:
-                value = evaluate(compiled, Scope(visible, problems))
-            value = self._conformed(decision, value, problems)
-            variables[_variable(decision)] = value
-            trace.append(DecisionTrace(decision.name, json_value(value), matched))
-        return DecisionResult(variables[_variable(order[-1])], tuple(problems), tuple(trace))
+        values = self._given(order, inputs)
+        scope = Scope({})
+        try:
+            trace = [
+                self._decide(decision, ready, values, scope)
+                for decision, ready in zip(order, logic, strict=True)
+            ]
+        except RecursionError as deep:
+            raise TooCostly("The decision nests its calls and lists too deeply.") from deep
+        return DecisionResult(values[_variable(order[-1])], tuple(scope.problems), tuple(trace))
+
+    def _decide(
+        self, decision: Decision, logic: CompiledTable | Run, values: dict[str, Any], root: Scope
+    ) -> DecisionTrace:
+        """Make one decision and add it to the values, which are by variable."""
+        visible = {name: values[name] for name in self._visible(decision.requirements)}
+        scope = root.within(visible | self._known_functions(decision.requirements, root))
+        matched: tuple[tuple[int, str], ...] = ()
+        if isinstance(logic, CompiledTable):
+            result = logic.evaluate(scope)
+            value, matched = result.value, result.matched
+        else:
+            value = logic(scope)
+        value = conformed(self._type(decision), value, f"decision {decision.name!r}", scope)
+        values[_variable(decision)] = value
+        return DecisionTrace(decision.name, json_value(value), matched)
+
+    def _known_functions(self, requirements: Sequence[Requirement], root: Scope) -> dict[str, Function]:
+        """The business knowledge models that are required, each seeing only those that it requires itself."""
+        return {
+            _variable(known): self._function(known)(
+                known.name, root.within(self._known_functions(known.requirements, root))
+            )
+            for known in self._required_knowledge(requirements)
+        }
+
+    def _required_knowledge(
+        self, requirements: Sequence[Requirement], within: tuple[str, ...] = ()
+    ) -> list[Knowledge]:
+        """The business knowledge models that are required; :class:`InvalidDmn` for a circle of them."""
+        found = []
+        for requirement in requirements:
+            target = requirement.href.rpartition("#")[2]
+            if requirement.kind != "knowledge":
+                continue
+            if target not in self._knowledge:
+                raise InvalidDmn(f"The model lacks the business knowledge model {target!r}.")
+            known = self._knowledge[target]
+            if target in within:
+                raise InvalidDmn(f"The business knowledge model {known.name!r} requires itself.")
+            self._required_knowledge(known.requirements, (*within, target))
+            found.append(known)
+        return found
+
+    def _function(self, known: Knowledge) -> Callable[[str, Scope], Function]:
+        if known.id not in self._functions:
+            at = f"business knowledge model {known.name!r}"
+            if known.function is None:
+                raise InvalidDmn(f"There is no logic in {at}.")
+            names = [_variable(other) for other in self._required_knowledge(known.requirements)]
+            vocabulary = Vocabulary([*names, *self._members])
+            self._functions[known.id] = self._compiler.function(at, known.function, vocabulary)
+        return self._functions[known.id]
 
     def _order(self, decision: Decision) -> Iterator[Decision]:
         """The decision after all that it requires; :class:`InvalidDmn` for a circle or for what is not
@@ -135,10 +193,7 @@ class DecisionModel:
         for requirement in decision.requirements:
             target = requirement.href.rpartition("#")[2]
             if requirement.kind == "knowledge":
-                raise InvalidDmn(
-                    f"Decision {decision.name!r} requires the business knowledge model {target!r}: invocation"
-                    " is of conformance level 3, which is not supported."
-                )
+                continue
             known: Mapping[str, Decision | InputData] = self._inputs
             if requirement.kind == "decision":
                 known = self._decisions
@@ -149,13 +204,13 @@ class DecisionModel:
                 required.append(found)
         return required
 
-    def _visible(self, decision: Decision) -> list[str]:
-        """The names of the variables that a decision's logic may use."""
+    def _visible(self, requirements: Sequence[Requirement]) -> list[str]:
+        """The names of the inputs and decisions that logic with these requirements may use."""
         names = []
-        for requirement in decision.requirements:
+        for requirement in requirements:
             target = requirement.href.rpartition("#")[2]
-            known = self._decisions.get(target) or self._inputs[target]
-            names.append(_variable(known))
+            if requirement.kind != "knowledge":
+                names.append(_variable(self._decisions.get(target) or self._inputs[target]))
         return names
 
     def _given(self, order: list[Decision], inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,39 +234,23 @@ class DecisionModel:
     def _type(self, element: Decision | InputData) -> Type:
         return ANY if element.variable is None else self._types.named(element.variable.type_ref)
 
-    def _conformed(self, decision: Decision, value: Any, problems: list[str]) -> Any:
-        try:
-            return self._type(decision).conformed(value)
-        except Nonconforming as error:
-            problems.append(f"decision {decision.name!r} {error}")
-            return None
-
-    def _logic(self, decision: Decision) -> CompiledTable | Node:
+    def _logic(self, decision: Decision) -> CompiledTable | Run:
         if decision.id not in self._compiled:
             self._compiled[decision.id] = self._compile(decision)
         return self._compiled[decision.id]
 
-    def _compile(self, decision: Decision) -> CompiledTable | Node:
-        names = [*self._visible(decision), *self._types.component_names(), *_PROPERTIES]
-        vocabulary = Vocabulary(names)
-        match decision.logic:
-            case DecisionTable():
-                return CompiledTable(decision.name, decision.logic, self._types, vocabulary)
-            case LiteralExpression():
-                language = decision.logic.language or self.definitions.expression_language
-                if "feel" not in language.lower() and language:
-                    raise InvalidDmn(f"Decision {decision.name!r} is written in {language!r}, not in FEEL.")
-                self._types.named(decision.logic.type_ref)
-                return parse_expression(decision.logic.text, vocabulary)
-            case Unsupported():
-                raise InvalidDmn(
-                    f"Decision {decision.name!r} is a {decision.logic.element.local}: that is of"
-                    " conformance level 3, which is not supported."
-                )
-            case None:
-                raise InvalidDmn(f"Decision {decision.name!r} has no logic.")
+    def _compile(self, decision: Decision) -> CompiledTable | Run:
+        known = self._required_knowledge(decision.requirements)
+        for model in known:
+            self._function(model)
+        names = [*self._visible(decision.requirements), *(_variable(model) for model in known)]
+        vocabulary = Vocabulary([*names, *self._members])
+        at = f"decision {decision.name!r}"
+        if isinstance(decision.logic, DecisionTable):
+            return self._compiler.table(at, decision.logic, vocabulary)
+        return self._compiler.compile(at, decision.logic, vocabulary)
 
 
-def _variable(element: Decision | InputData) -> str:
+def _variable(element: Decision | InputData | Knowledge) -> str:
     name = element.variable.name if element.variable is not None and element.variable.name else element.name
-    return " ".join(name.split())
+    return spaced(name)

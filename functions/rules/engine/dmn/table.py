@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -52,7 +52,7 @@ class CompiledTable:
         self._outputs = [types.named(column.type_ref) for column in table.outputs]
         self._names = [column.name for column in table.outputs]
         if len(self._names) > 1 and (not all(self._names) or len(set(self._names)) < len(self._names)):
-            raise InvalidDmn(f"The outputs of the table of {name!r} need names of their own.")
+            raise InvalidDmn(f"The outputs of the table of {name} need names of their own.")
         self._values = [self._listed(column.values) for column in table.outputs]
         self._defaults = [self._expression(column.default) for column in table.outputs]
         self._rules = [self._rule(rule, place) for place, rule in enumerate(table.rules, 1)]
@@ -70,7 +70,7 @@ class CompiledTable:
 
     def _rule(self, rule: TableRule, place: int) -> tuple[list[UnaryTests], list[Node | None]]:
         """A rule's cells; :class:`InvalidDmn` names the rule and the column of one that cannot be read."""
-        at = f"Rule {place} of the table of {self.name!r}"
+        at = f"Rule {place} of the table of {self.name}"
         tests = [
             self._cell(parse_unary_tests, cell, f"{at}, input {column}")
             for column, cell in enumerate(rule.inputs, 1)
@@ -87,9 +87,8 @@ class CompiledTable:
         except FeelError as error:
             raise InvalidDmn(f"{at}: {error}") from error
 
-    def evaluate(self, variables: Mapping[str, Any], problems: list[str]) -> TableResult:
+    def evaluate(self, scope: Scope) -> TableResult:
         """Decide; null with a problem noted when an input is not allowed or the hit policy is broken."""
-        scope = Scope(variables, problems)
         inputs = []
         for label, expression, kind, allowed in self._inputs:
             value = evaluate(expression, scope)
@@ -116,7 +115,7 @@ class CompiledTable:
             return self._default(scope), []
         if policy == "UNIQUE" and len(matched) > 1:
             places = ", ".join(str(place + 1) for place in matched[:10])
-            scope.null(f"rules {places} of the table of {self.name!r} match, and its hit policy is unique")
+            scope.null(f"rules {places} of the table of {self.name} match, and its hit policy is unique")
             return None, matched
         if policy in ("UNIQUE", "FIRST"):
             return self._result(matched[0], scope), matched[:1]
@@ -127,9 +126,7 @@ class CompiledTable:
         if policy == "ANY":
             first = results[matched[0]]
             if any(not _same(first, results[place]) for place in matched[1:]):
-                scope.null(
-                    f"rules of the table of {self.name!r} match and disagree, and its hit policy is any"
-                )
+                scope.null(f"rules of the table of {self.name} match and disagree, and its hit policy is any")
                 return None, matched
         if policy in ("ANY", "PRIORITY"):
             return self._composed(results[matched[0]]), matched[:1]
@@ -154,7 +151,7 @@ class CompiledTable:
             try:
                 columns.append(kind.conformed(value))
             except Nonconforming as error:
-                scope.null(f"output {name!r} of rule {place + 1} of the table of {self.name!r} {error}")
+                scope.null(f"output {name!r} of rule {place + 1} of the table of {self.name} {error}")
                 columns.append(None)
         return columns
 

@@ -5,14 +5,22 @@ model.
 from __future__ import annotations
 
 from rules.engine.dmn.model import (
+    Binding,
     Cell,
+    Context,
     Decision,
     DecisionTable,
     Definitions,
+    FunctionDefinition,
     InputData,
+    Invocation,
     ItemDefinition,
+    Knowledge,
+    ListLogic,
     LiteralExpression,
+    Logic,
     Part,
+    Relation,
     Requirement,
     TableInput,
     TableOutput,
@@ -53,6 +61,7 @@ class _Writer:
                 *extensions,
                 *(self._item("itemDefinition", item) for item in model.items),
                 *(self._input_data(data) for data in model.inputs),
+                *(self._knowledge(known) for known in model.knowledge),
                 *(self._decision(decision) for decision in model.decisions),
                 *others,
             ],
@@ -92,15 +101,31 @@ class _Writer:
             ],
         )
 
-    def _variable(self, variable: Variable | None) -> list[Element]:
+    def _variable(self, variable: Variable | None, local: str = "variable") -> list[Element]:
         if variable is None:
             return []
         attributes = {"name": variable.name, "typeRef": variable.type_ref}
-        return [self._element("variable", variable, attributes, list(variable.carried))]
+        return [self._element(local, variable, attributes, list(variable.carried))]
 
     def _input_data(self, data: InputData) -> Element:
         return self._element(
             "inputData", data, {"name": data.name}, [*data.carried, *self._variable(data.variable)]
+        )
+
+    def _knowledge(self, known: Knowledge) -> Element:
+        extensions, others = _split(known.carried)
+        encapsulated = known.function
+        return self._element(
+            "businessKnowledgeModel",
+            known,
+            {"name": known.name},
+            [
+                *extensions,
+                *self._variable(known.variable),
+                *([] if encapsulated is None else [self._function("encapsulatedLogic", encapsulated)]),
+                *(self._requirement(requirement) for requirement in known.requirements),
+                *others,
+            ],
         )
 
     def _decision(self, decision: Decision) -> Element:
@@ -131,7 +156,7 @@ class _Writer:
         )
         return self._element(local, requirement, {}, [*requirement.carried, reference])
 
-    def _logic(self, logic: DecisionTable | LiteralExpression | Unsupported | None) -> list[Element]:
+    def _logic(self, logic: Logic | None) -> list[Element]:
         match logic:
             case None:
                 return []
@@ -143,6 +168,59 @@ class _Writer:
                 return [self._element("literalExpression", logic, attributes, children)]
             case DecisionTable():
                 return [self._table(logic)]
+            case FunctionDefinition():
+                return [self._function("functionDefinition", logic)]
+            case _:
+                return [self._boxed(logic)]
+
+    def _boxed(self, logic: Invocation | Context | ListLogic | Relation) -> Element:
+        match logic:
+            case Invocation():
+                bindings = [self._binding(binding) for binding in logic.bindings]
+                local, children = "invocation", [*self._logic(logic.function), *bindings]
+            case Context():
+                local = "context"
+                children = [
+                    self._element(
+                        "contextEntry",
+                        entry,
+                        {},
+                        [*entry.carried, *self._variable(entry.variable), *self._logic(entry.logic)],
+                    )
+                    for entry in logic.entries
+                ]
+            case ListLogic():
+                local, children = "list", [element for item in logic.items for element in self._logic(item)]
+            case Relation():
+                local = "relation"
+                columns = [
+                    element for column in logic.columns for element in self._variable(column, "column")
+                ]
+                children = columns + [self._row(row) for row in logic.rows]
+        return self._element(local, logic, {"typeRef": logic.type_ref}, [*logic.carried, *children])
+
+    def _binding(self, binding: Binding) -> Element:
+        parameter = self._variable(binding.parameter, "parameter")
+        return self._element(
+            "binding", binding, {}, [*binding.carried, *parameter, *self._logic(binding.logic)]
+        )
+
+    def _row(self, row: ListLogic) -> Element:
+        cells = [element for item in row.items for element in self._logic(item)]
+        return self._element("row", row, {}, [*row.carried, *cells])
+
+    def _function(self, local: str, function: FunctionDefinition) -> Element:
+        parameters = [
+            element
+            for parameter in function.parameters
+            for element in self._variable(parameter, "formalParameter")
+        ]
+        return self._element(
+            local,
+            function,
+            {"kind": function.kind, "typeRef": function.type_ref},
+            [*function.carried, *parameters, *self._logic(function.logic)],
+        )
 
     def _table(self, table: DecisionTable) -> Element:
         return self._element(

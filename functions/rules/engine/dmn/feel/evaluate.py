@@ -2,54 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, DecimalException
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-import msgspec
-
+from rules.engine.dmn.feel import collections as _collections  # noqa: F401  # registers its functions
+from rules.engine.dmn.feel.arithmetic import calculated, component, negated, stepped
 from rules.engine.dmn.feel.functions import call
+from rules.engine.dmn.feel.scope import Scope, calling
 from rules.engine.dmn.feel.syntax import (
     Arithmetic,
     Between,
     Call,
     Compared,
     Comparison,
+    ContextOf,
+    Filter,
+    For,
+    FunctionOf,
     If,
     In,
+    InstanceOf,
     ListOf,
     Literal,
     Logic,
+    Loop,
     Name,
     Negation,
     Node,
     Path,
+    Quantified,
     RangeOf,
     Test,
+    TypeName,
     UnaryTests,
 )
-from rules.engine.dmn.feel.values import NUMBERS, Range, YearsMonths, equal, kind_of, ordered, spelled
-
-MAX_PROBLEMS = 100
-MAX_MONTHS_DIGITS = 15
-
-
-class Scope(msgspec.Struct):
-    """The variables of an evaluation and the reasons for its nulls."""
-
-    variables: Mapping[str, Any]
-    problems: list[str] = []
-
-    def null(self, reason: str) -> Any:
-        """Null, with the reason noted."""
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(reason)
-        return None
+from rules.engine.dmn.feel.values import (
+    KIND_NAMES,
+    Function,
+    Range,
+    equal,
+    kind_of,
+    ordered,
+    spelled,
+)
 
 
 def evaluate(node: Node, scope: Scope) -> Any:
     """The value of an expression."""
+    scope.budget.spend(1)
     match node:
         case Literal():
             return node.value
@@ -58,11 +59,11 @@ def evaluate(node: Node, scope: Scope) -> Any:
                 return scope.null(f"there is no variable {node.name!r}")
             return scope.variables[node.name]
         case Path():
-            return _component(evaluate(node.base, scope), node.name, scope)
+            return component(evaluate(node.base, scope), node.name, scope)
         case Negation():
-            return _negated(evaluate(node.operand, scope), scope)
+            return negated(evaluate(node.operand, scope), scope)
         case Arithmetic():
-            return _calculated(node.operator, evaluate(node.left, scope), evaluate(node.right, scope), scope)
+            return calculated(node.operator, evaluate(node.left, scope), evaluate(node.right, scope), scope)
         case Comparison():
             return compared(node.operator, evaluate(node.left, scope), evaluate(node.right, scope))
         case Between():
@@ -80,6 +81,28 @@ def evaluate(node: Node, scope: Scope) -> Any:
             return _range(node, scope)
         case Call():
             return _called(node, scope)
+        case _:
+            return _composed(node, scope)
+
+
+def _composed(node: Node, scope: Scope) -> Any:
+    match node:
+        case ContextOf():
+            built: dict[str, Any] = {}
+            for name, entry in node.entries:
+                built[name] = evaluate(entry, scope.within(built))
+            return built
+        case FunctionOf():
+            return _function(node, scope)
+        case For():
+            return _repeated(node, scope)
+        case Quantified():
+            return _quantified(node, scope)
+        case Filter():
+            return _filtered(evaluate(node.base, scope), node.test, scope)
+        case InstanceOf():
+            return is_instance(evaluate(node.value, scope), node.type)
+    raise TypeError(f"not an expression: {node!r}")
 
 
 def satisfies(tests: UnaryTests, value: Any, scope: Scope) -> bool | None:
@@ -88,7 +111,7 @@ def satisfies(tests: UnaryTests, value: Any, scope: Scope) -> bool | None:
     """
     if not tests.tests:
         return True
-    inner = Scope({**scope.variables, "?": value}, scope.problems)
+    inner = scope.within({"?": value})
     unknown = False
     for test in tests.tests:
         passed = _passes(test, value, inner)
@@ -155,166 +178,125 @@ def _range(node: RangeOf, scope: Scope) -> Any:
 def _called(node: Call, scope: Scope) -> Any:
     arguments = [evaluate(argument, scope) for argument in node.arguments]
     named = {name: evaluate(argument, scope) for name, argument in node.named}
-    value, problem = call(node.function, arguments, named)
-    return scope.null(problem) if problem else value
+    if isinstance(node.function, str):
+        defined = scope.variables.get(node.function)
+        if not isinstance(defined, Function):
+            value, problem = call(node.function, arguments, named)
+            if isinstance(value, list):
+                scope.budget.spend(len(value))
+            return scope.null(problem) if problem else value
+    else:
+        defined = evaluate(node.function, scope)
+    if not isinstance(defined, Function):
+        return scope.null(f"a {kind_of(defined)} cannot be called")
+    placed = _placed(defined, arguments, named)
+    if placed is None:
+        return scope.null(f"{defined.name or 'the function'} takes ({', '.join(defined.parameters)})")
+    return defined.apply(placed)
 
 
-def _component(base: Any, name: str, scope: Scope) -> Any:
-    match base:
-        case dict():
-            if name in base:
-                return base[name]
-        case list():
-            return [_component(element, name, scope) for element in base]
-        case Range():
-            known = {"start": base.low, "end": base.high}
-            if name in known:
-                return known[name]
-        case _:
-            value = _property(base, name)
-            if value is not None:
-                return Decimal(value) if isinstance(value, int) else value
-    return scope.null(f"a {kind_of(base)} has no component {name!r}")
-
-
-def _property(base: Any, name: str) -> Any:
-    """Components of moments and durations (10.3.2.3, table 65)."""
-    match base:
-        case YearsMonths():
-            years, months = divmod(abs(base.months), 12)
-            sign = -1 if base.months < 0 else 1
-            return {"years": sign * years, "months": sign * months}.get(name)
-        case timedelta():
-            sign, length = (-1, -base) if base < timedelta(0) else (1, base)
-            parts = {
-                "days": length.days,
-                "hours": length.seconds // 3600,
-                "minutes": length.seconds // 60 % 60,
-                "seconds": length.seconds % 60,
-            }
-            return sign * parts[name] if name in parts else None
-        case datetime() | time() if name in ("time offset", "timezone"):
-            return base.utcoffset() if name == "time offset" else getattr(base.tzinfo, "key", None)
-        case date() | time() if name in ("year", "month", "day", "hour", "minute", "second"):
-            return getattr(base, name, None)
-        case date() if name == "weekday":
-            return base.isoweekday()
-    return None
-
-
-def _negated(value: Any, scope: Scope) -> Any:
-    match value:
-        case Decimal():
-            return -value
-        case timedelta():
-            return -value
-        case YearsMonths():
-            return YearsMonths(-value.months)
-    return None if value is None else scope.null(f"a {kind_of(value)} has no opposite")
-
-
-def _calculated(operator: str, a: Any, b: Any, scope: Scope) -> Any:
-    if a is None or b is None:
-        return scope.null(f"null {operator} anything is null")
-    try:
-        value = _sum_of(operator, a, b) if operator in "+-" else _product_of(operator, a, b)
-    except (DecimalException, OverflowError, ZeroDivisionError, ValueError):
-        return scope.null(f"{spelled(a)} {operator} {spelled(b)} has no value")
-    if value is None:
-        return scope.null(f"there is no {kind_of(a)} {operator} {kind_of(b)}")
-    return value
-
-
-def _sum_of(operator: str, a: Any, b: Any) -> Any:
-    """``+`` and ``-`` (10.3.2.3, tables 50 to 52); None for kinds that do not add."""
-    plus = operator == "+"
-    match a, b:
-        case Decimal(), Decimal():
-            return NUMBERS.add(a, b) if plus else NUMBERS.subtract(a, b)
-        case str(), str():
-            return a + b if plus else None
-        case YearsMonths(), YearsMonths():
-            return YearsMonths(a.months + b.months if plus else a.months - b.months)
-        case timedelta(), timedelta():
-            return a + b if plus else a - b
-        case date(), YearsMonths():
-            return _months_later(a, b.months if plus else -b.months)
-        case YearsMonths(), date():
-            return _months_later(b, a.months) if plus else None
-        case ((date() | time()), timedelta()):
-            return _later(a, b if plus else -b)
-        case timedelta(), (date() | time()):
-            return _later(b, a) if plus else None
-        case (date(), date()) | (time(), time()):
-            return None if plus else _between(a, b)
-    return None
-
-
-def _later(moment: date | time, length: timedelta) -> date | time:
-    if isinstance(moment, time):
-        return (datetime.combine(date(2000, 1, 15), moment) + timedelta(seconds=length.seconds)).timetz()
-    if isinstance(moment, datetime):
-        return moment + length
-    return (datetime.combine(moment, time()) + length).date()
-
-
-def _months_later(day: date, months: int) -> date:
-    """The same day of another month, or that month's last day."""
-    place = day.year * 12 + day.month - 1 + months
-    year, month = place // 12, place % 12 + 1
-    for last in range(day.day, day.day - 4, -1):
-        try:
-            return day.replace(year=year, month=month, day=last)
-        except ValueError:
-            continue
-    raise ValueError("there is no such month")
-
-
-def _between(a: date | time, b: date | time) -> timedelta | None:
-    if isinstance(a, time) or isinstance(b, time):
-        if not (isinstance(a, time) and isinstance(b, time)):
-            return None
-        return _between(datetime.combine(date(2000, 1, 15), a), datetime.combine(date(2000, 1, 15), b))
-    first, second = _midnight(a, b), _midnight(b, a)
-    if (first.utcoffset() is None) is not (second.utcoffset() is None):
+def _placed(function: Function, arguments: list[Any], named: Mapping[str, Any]) -> list[Any] | None:
+    """The arguments in the order of the parameters, None where they are not those."""
+    rest = function.parameters[len(arguments) :]
+    if len(arguments) > len(function.parameters) or named.keys() != set(rest):
         return None
-    return first - second
+    return arguments + [named[name] for name in rest]
 
 
-def _midnight(day: date, beside: date) -> datetime:
-    """A date as the date and time that it stands for beside another: its midnight in UTC, or in no zone."""
-    if isinstance(day, datetime):
-        return day
-    aware = isinstance(beside, datetime) and beside.utcoffset() is not None
-    return datetime.combine(day, time(tzinfo=UTC if aware else None))
+def _function(node: FunctionOf, scope: Scope) -> Function:
+    names = tuple(name for name, _ in node.parameters)
+
+    def apply(arguments: list[Any]) -> Any:
+        for (name, kind), argument in zip(node.parameters, arguments, strict=True):
+            if kind.name and argument is not None and not is_instance(argument, kind):
+                return scope.null(f"the argument {name!r} is a {kind_of(argument)}, not a {kind.name}")
+        with calling(scope):
+            return evaluate(node.body, scope.within(dict(zip(names, arguments, strict=True))))
+
+    return Function("", names, apply)
 
 
-def _product_of(operator: str, a: Any, b: Any) -> Any:
-    """``*``, ``/`` and ``**`` (10.3.2.3, tables 53 to 55); None for kinds that do not multiply."""
-    match a, b:
-        case Decimal(), Decimal():
-            calculate = {"*": NUMBERS.multiply, "/": NUMBERS.divide, "**": NUMBERS.power}[operator]
-            return calculate(a, b)
-        case ((timedelta() | YearsMonths()), Decimal()) if operator in ("*", "/"):
-            return _scaled(a, b if operator == "*" else NUMBERS.divide(Decimal(1), b))
-        case Decimal(), (timedelta() | YearsMonths()) if operator == "*":
-            return _scaled(b, a)
-        case timedelta(), timedelta() if operator == "/":
-            return NUMBERS.divide(_seconds(a), _seconds(b))
-        case YearsMonths(), YearsMonths() if operator == "/":
-            return NUMBERS.divide(Decimal(a.months), Decimal(b.months))
-    return None
+def _rounds(loops: tuple[Loop, ...], scope: Scope) -> Iterator[Scope]:
+    """The scopes of a loop's rounds, the last name changing fastest."""
+    if not loops:
+        yield scope
+        return
+    loop, rest = loops[0], loops[1:]
+    for element in _elements(loop, scope):
+        scope.budget.spend(1 + len(scope.variables) // 16)
+        yield from _rounds(rest, scope.within({loop.name: element}))
 
 
-def _seconds(length: timedelta) -> Decimal:
-    return Decimal(length // timedelta(microseconds=1)) / 1_000_000
+def _elements(loop: Loop, scope: Scope) -> Iterable[Any]:
+    if isinstance(loop.source, RangeOf):
+        ends = evaluate(loop.source.low, scope), evaluate(loop.source.high, scope)
+        source: Any = Range(*ends, loop.source.low_included, loop.source.high_included)
+    else:
+        source = evaluate(loop.source, scope)
+    if source is None:
+        return ()
+    if not isinstance(source, Range):
+        return source if isinstance(source, list) else [source]
+    return stepped(source, scope)
 
 
-def _scaled(length: timedelta | YearsMonths, factor: Decimal) -> timedelta | YearsMonths:
-    if isinstance(length, YearsMonths):
-        months = NUMBERS.multiply(Decimal(length.months), factor)
-        if months.adjusted() > MAX_MONTHS_DIGITS:
-            raise OverflowError
-        return YearsMonths(int(months))
-    micros = NUMBERS.multiply(Decimal(length // timedelta(microseconds=1)), factor)
-    return timedelta(microseconds=int(micros))
+def _repeated(node: For, scope: Scope) -> Any:
+    results: list[Any] = []
+    for inner in _rounds(node.loops, scope):
+        results.append(evaluate(node.result, inner.within({"partial": results})))
+    return results
+
+
+def _quantified(node: Quantified, scope: Scope) -> bool | None:
+    unknown = False
+    for inner in _rounds(node.loops, scope):
+        verdict = evaluate(node.test, inner)
+        if verdict is (not node.every):
+            return not node.every
+        unknown |= verdict is not node.every
+    return None if unknown else node.every
+
+
+def _filtered(base: Any, test: Node, scope: Scope) -> Any:
+    """The element at a number, counted from 1 or from -1 backwards; or the elements for which a condition
+    holds, which sees each as ``item`` and its components by name (10.3.2.5).
+    """
+    elements = base if isinstance(base, list) else [] if base is None else [base]
+    kept: list[Any] = []
+    for element in elements:
+        members = element if isinstance(element, dict) else {}
+        verdict = evaluate(test, scope.within({"item": element, **members}))
+        if isinstance(verdict, Decimal) and not kept:
+            return _at(elements, verdict, scope)
+        if verdict is True:
+            kept.append(element)
+    if not elements and isinstance(evaluate(test, scope.within({"item": None})), Decimal):
+        return None
+    return kept
+
+
+def _at(elements: list[Any], place: Decimal, scope: Scope) -> Any:
+    if place != place.to_integral_value() or not 1 <= abs(place) <= len(elements):
+        return scope.null(f"a list of {len(elements)} has no element {spelled(place)}")
+    return elements[int(place) - 1 if place > 0 else int(place)]
+
+
+def is_instance(value: Any, kind: TypeName) -> bool | None:
+    """``instance of``; null for a type that is none of FEEL's own (10.3.2.9)."""
+    if kind.name == "Any":
+        return value is not None
+    if kind.name == "list":
+        return isinstance(value, list) and all(
+            item is None or is_instance(item, part) for item in value for _, part in kind.parts
+        )
+    if kind.name == "context":
+        return isinstance(value, dict) and all(
+            name in value and (value[name] is None or is_instance(value[name], part) is True)
+            for name, part in kind.parts
+        )
+    if kind.name == "range":
+        return isinstance(value, Range) and all(
+            is_instance(end, part) for end in (value.low, value.high) for _, part in kind.parts
+        )
+    name = {"dateTime": "date and time"}.get(kind.name, kind.name)
+    return kind_of(value) == name if name in KIND_NAMES else None

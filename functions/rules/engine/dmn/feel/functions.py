@@ -40,7 +40,6 @@ from rules.engine.dmn.feel.values import (
 
 MAX_TEXT = 1_000_000
 MAX_PATTERN = 1_000
-MAX_DISTINCT = 1_000
 Run = Callable[..., Any]
 
 
@@ -84,7 +83,7 @@ class Signature(msgspec.Struct, frozen=True):
 _FUNCTIONS: dict[str, list[Signature]] = {}
 
 
-def _function(signature: str) -> Callable[[Run], Run]:
+def function(signature: str) -> Callable[[Run], Run]:
     """Register a function: ``name(parameter: kind|kind, parameter: kind?)``; no kind takes anything."""
     name, _, inside = signature[:-1].partition("(")
     parameters: list[tuple[str, frozenset[str]]] = []
@@ -122,34 +121,34 @@ def call(name: str, arguments: list[Any], named: Mapping[str, Any]) -> tuple[Any
 # Conversion (10.3.4.1)
 
 
-@_function("date(from: string|date|date and time)")
+@function("date(from: string|date|date and time)")
 def _date(source: Any) -> date | None:
     if isinstance(source, str):
         return parse_date(source)
     return source.date() if isinstance(source, datetime) else source
 
 
-@_function("date(year: number, month: number, day: number)")
+@function("date(year: number, month: number, day: number)")
 def _date_of(year: Decimal, month: Decimal, day: Decimal) -> date:
     try:
-        return date(_integer(year), _integer(month), _integer(day))
+        return date(whole(year), whole(month), whole(day))
     except ValueError as error:
         raise NoValue(str(error)) from error
 
 
-@_function("date and time(from: string|date|date and time)")
+@function("date and time(from: string|date|date and time)")
 def _date_time(source: Any) -> datetime | None:
     if isinstance(source, str):
         return parse_date_time(source)
     return source if isinstance(source, datetime) else datetime.combine(source, time())
 
 
-@_function("date and time(date: date|date and time, time: time)")
+@function("date and time(date: date|date and time, time: time)")
 def _date_time_of(day: date, clock: time) -> datetime:
     return datetime.combine(day.date() if isinstance(day, datetime) else day, clock)
 
 
-@_function("time(from: string|time|date and time|date)")
+@function("time(from: string|time|date and time|date)")
 def _time(source: Any) -> time | None:
     if isinstance(source, str):
         return parse_time(source)
@@ -158,18 +157,18 @@ def _time(source: Any) -> time | None:
     return source.timetz() if isinstance(source, datetime) else time()
 
 
-@_function("time(hour: number, minute: number, second: number, offset: days and time duration?)")
+@function("time(hour: number, minute: number, second: number, offset: days and time duration?)")
 def _time_of(hour: Decimal, minute: Decimal, second: Decimal, offset: timedelta | None) -> time:
-    whole = second.to_integral_value(ROUND_FLOOR)
-    micros = int((second - whole) * 1_000_000)
+    full = second.to_integral_value(ROUND_FLOOR)
+    micros = int((second - full) * 1_000_000)
     try:
         zone = None if offset is None else timezone(offset)
-        return time(_integer(hour), _integer(minute), int(whole), micros, zone)
+        return time(whole(hour), whole(minute), int(full), micros, zone)
     except ValueError as error:
         raise NoValue(str(error)) from error
 
 
-@_function("number(from: string, grouping separator: string?, decimal separator: string?)")
+@function("number(from: string, grouping separator: string?, decimal separator: string?)")
 def _number(source: str, grouping: str | None, point: str | None) -> Decimal | None:
     if (
         grouping not in (None, " ", ",", ".")
@@ -181,17 +180,17 @@ def _number(source: str, grouping: str | None, point: str | None) -> Decimal | N
     return parse_number(text.replace(point, ".") if point else text)
 
 
-@_function("string(from: )")
+@function("string(from: )")
 def _string(source: Any) -> str | None:
     return spelled(source)
 
 
-@_function("duration(from: string|days and time duration|years and months duration)")
+@function("duration(from: string|days and time duration|years and months duration)")
 def _duration(source: Any) -> timedelta | YearsMonths | None:
     return parse_duration(source) if isinstance(source, str) else source
 
 
-@_function("years and months duration(from: date|date and time, to: date|date and time)")
+@function("years and months duration(from: date|date and time, to: date|date and time)")
 def _years_months(start: date, end: date) -> YearsMonths:
     months = (end.year - start.year) * 12 + end.month - start.month
     if months > 0 and end.day < start.day:
@@ -204,7 +203,7 @@ def _years_months(start: date, end: date) -> YearsMonths:
 # Booleans (10.3.4.2)
 
 
-@_function("not(negand: )")
+@function("not(negand: )")
 def _not(value: Any) -> bool | None:
     return not value if isinstance(value, bool) else None
 
@@ -212,61 +211,61 @@ def _not(value: Any) -> bool | None:
 # Strings (10.3.4.3)
 
 
-@_function("substring(string: string, start position: number, length: number?)")
+@function("substring(string: string, start position: number, length: number?)")
 def _substring(text: str, start: Decimal, length: Decimal | None) -> str:
-    place = _integer(start)
+    place = whole(start)
     if place == 0 or (length is not None and length < 1):
         raise NoValue("positions count from 1, or from -1 backwards, and a length is at least 1")
     first = place - 1 if place > 0 else max(len(text) + place, 0)
-    return text[first:] if length is None else text[first : first + _integer(length)]
+    return text[first:] if length is None else text[first : first + whole(length)]
 
 
-@_function("string length(string: string)")
+@function("string length(string: string)")
 def _length(text: str) -> Decimal:
     return Decimal(len(text))
 
 
-@_function("upper case(string: string)")
+@function("upper case(string: string)")
 def _upper(text: str) -> str:
     return text.upper()
 
 
-@_function("lower case(string: string)")
+@function("lower case(string: string)")
 def _lower(text: str) -> str:
     return text.lower()
 
 
-@_function("substring before(string: string, match: string)")
+@function("substring before(string: string, match: string)")
 def _before(text: str, match: str) -> str:
     return text[: text.index(match)] if match and match in text else ""
 
 
-@_function("substring after(string: string, match: string)")
+@function("substring after(string: string, match: string)")
 def _after(text: str, match: str) -> str:
     return text.partition(match)[2] if match else text
 
 
-@_function("contains(string: string, match: string)")
+@function("contains(string: string, match: string)")
 def _contains(text: str, match: str) -> bool:
     return match in text
 
 
-@_function("starts with(string: string, match: string)")
+@function("starts with(string: string, match: string)")
 def _starts(text: str, match: str) -> bool:
     return text.startswith(match)
 
 
-@_function("ends with(string: string, match: string)")
+@function("ends with(string: string, match: string)")
 def _ends(text: str, match: str) -> bool:
     return text.endswith(match)
 
 
-@_function("matches(input: string, pattern: string, flags: string?)")
+@function("matches(input: string, pattern: string, flags: string?)")
 def _matches(text: str, pattern: str, flags: str | None) -> bool:
     return _compiled(pattern, flags).search(text) is not None
 
 
-@_function("replace(input: string, pattern: string, replacement: string, flags: string?)")
+@function("replace(input: string, pattern: string, replacement: string, flags: string?)")
 def _replace(text: str, pattern: str, replacement: str, flags: str | None) -> str:
     compiled = _compiled(pattern, flags)
     matches = sum(1 for _ in compiled.finditer(text))
@@ -275,12 +274,12 @@ def _replace(text: str, pattern: str, replacement: str, flags: str | None) -> st
     return str(compiled.sub(_rewritten(replacement), text))
 
 
-@_function("split(string: string, delimiter: string)")
+@function("split(string: string, delimiter: string)")
 def _split(text: str, delimiter: str) -> list[str]:
     return [str(part) for part in _compiled(delimiter, None).split(text)]
 
 
-@_function("string join(list: list, delimiter: string?)")
+@function("string join(list: list, delimiter: string?)")
 def _join(parts: list[Any], delimiter: str | None) -> str:
     if not all(part is None or isinstance(part, str) for part in parts):
         raise NoValue("only strings are joined")
@@ -317,22 +316,22 @@ def _rewritten(replacement: str) -> str:
 # Lists (10.3.4.4)
 
 
-@_function("list contains(list: list, element: )")
+@function("list contains(list: list, element: )")
 def _list_contains(items: list[Any], element: Any) -> bool:
     return any(equal(item, element) is True for item in items)
 
 
-@_function("count(list: ...)")
+@function("count(list: ...)")
 def _count(items: list[Any]) -> Decimal:
     return Decimal(len(items))
 
 
-@_function("min(list: ...)")
+@function("min(list: ...)")
 def _min(items: list[Any]) -> Any:
     return _extreme(items, lambda item, best: ordered(item, best, or_equal=False))
 
 
-@_function("max(list: ...)")
+@function("max(list: ...)")
 def _max(items: list[Any]) -> Any:
     return _extreme(items, lambda item, best: ordered(best, item, or_equal=False))
 
@@ -349,31 +348,31 @@ def _extreme(items: list[Any], better: Callable[[Any, Any], bool | None]) -> Any
     return best
 
 
-@_function("sum(list: ...)")
+@function("sum(list: ...)")
 def _sum(items: list[Any]) -> Decimal | None:
     total = Decimal(0)
-    for number in _numbers(items):
+    for number in number_list(items):
         total = NUMBERS.add(total, number)
     return total if items else None
 
 
-@_function("mean(list: ...)")
+@function("mean(list: ...)")
 def _mean(items: list[Any]) -> Decimal | None:
     total = _sum(items)
     return None if total is None else NUMBERS.divide(total, Decimal(len(items)))
 
 
-@_function("product(list: ...)")
+@function("product(list: ...)")
 def _product(items: list[Any]) -> Decimal | None:
     product = Decimal(1)
-    for number in _numbers(items):
+    for number in number_list(items):
         product = NUMBERS.multiply(product, number)
     return product if items else None
 
 
-@_function("median(list: ...)")
+@function("median(list: ...)")
 def _median(items: list[Any]) -> Decimal | None:
-    numbers = sorted(_numbers(items))
+    numbers = sorted(number_list(items))
     if not numbers:
         return None
     middle = len(numbers) // 2
@@ -382,96 +381,86 @@ def _median(items: list[Any]) -> Decimal | None:
     return NUMBERS.divide(NUMBERS.add(numbers[middle - 1], numbers[middle]), Decimal(2))
 
 
-def _numbers(items: list[Any]) -> list[Decimal]:
+def number_list(items: list[Any]) -> list[Decimal]:
+    """The elements, all of which must be numbers."""
     if not all(isinstance(item, Decimal) for item in items):
         raise NoValue("every element must be a number")
     return items
 
 
-@_function("all(list: ...)")
+@function("all(list: ...)")
 def _all(items: list[Any]) -> bool | None:
     if False in [item for item in items if isinstance(item, bool)]:
         return False
     return True if all(item is True for item in items) else None
 
 
-@_function("any(list: ...)")
+@function("any(list: ...)")
 def _any(items: list[Any]) -> bool | None:
     if True in [item for item in items if isinstance(item, bool)]:
         return True
     return False if all(item is False for item in items) else None
 
 
-@_function("sublist(list: list, start position: number, length: number?)")
+@function("sublist(list: list, start position: number, length: number?)")
 def _sublist(items: list[Any], start: Decimal, length: Decimal | None) -> list[Any]:
-    place = _integer(start)
+    place = whole(start)
     first = place - 1 if place > 0 else len(items) + place
     if place == 0 or not 0 <= first < len(items):
         raise NoValue("the position is outside the list")
-    return items[first:] if length is None else items[first : first + _integer(length)]
+    return items[first:] if length is None else items[first : first + whole(length)]
 
 
-@_function("reverse(list: list)")
+@function("reverse(list: list)")
 def _reverse(items: list[Any]) -> list[Any]:
     return items[::-1]
 
 
-@_function("index of(list: list, match: )")
+@function("index of(list: list, match: )")
 def _index_of(items: list[Any], match: Any) -> list[Decimal]:
     return [Decimal(place) for place, item in enumerate(items, 1) if equal(item, match) is True]
-
-
-@_function("distinct values(list: list)")
-def _distinct(items: list[Any]) -> list[Any]:
-    if len(items) > MAX_DISTINCT:
-        raise NoValue(f"at most {MAX_DISTINCT} elements are compared with each other")
-    found: list[Any] = []
-    for item in items:
-        if not _list_contains(found, item):
-            found.append(item)
-    return found
 
 
 # Numbers (10.3.4.5)
 
 
-@_function("decimal(n: number, scale: number)")
+@function("decimal(n: number, scale: number)")
 def _decimal(number: Decimal, scale: Decimal) -> Decimal:
     return _rounded(number, scale, ROUND_HALF_EVEN)
 
 
-@_function("floor(n: number, scale: number?)")
+@function("floor(n: number, scale: number?)")
 def _floor(number: Decimal, scale: Decimal | None) -> Decimal:
     return _rounded(number, scale, ROUND_FLOOR)
 
 
-@_function("ceiling(n: number, scale: number?)")
+@function("ceiling(n: number, scale: number?)")
 def _ceiling(number: Decimal, scale: Decimal | None) -> Decimal:
     return _rounded(number, scale, ROUND_CEILING)
 
 
-@_function("round up(n: number, scale: number)")
+@function("round up(n: number, scale: number)")
 def _round_up(number: Decimal, scale: Decimal) -> Decimal:
     return _rounded(number, scale, ROUND_UP)
 
 
-@_function("round down(n: number, scale: number)")
+@function("round down(n: number, scale: number)")
 def _round_down(number: Decimal, scale: Decimal) -> Decimal:
     return _rounded(number, scale, ROUND_DOWN)
 
 
-@_function("round half up(n: number, scale: number)")
+@function("round half up(n: number, scale: number)")
 def _round_half_up(number: Decimal, scale: Decimal) -> Decimal:
     return _rounded(number, scale, ROUND_HALF_UP)
 
 
-@_function("round half down(n: number, scale: number)")
+@function("round half down(n: number, scale: number)")
 def _round_half_down(number: Decimal, scale: Decimal) -> Decimal:
     return _rounded(number, scale, ROUND_HALF_DOWN)
 
 
 def _rounded(number: Decimal, scale: Decimal | None, rounding: str) -> Decimal:
-    places = 0 if scale is None else _integer(scale)
+    places = 0 if scale is None else whole(scale)
     if not -6111 <= places <= 6176:
         raise NoValue("a scale is -6111 to 6176")
     exponent = number.as_tuple().exponent
@@ -480,43 +469,44 @@ def _rounded(number: Decimal, scale: Decimal | None, rounding: str) -> Decimal:
     return number.quantize(Decimal((0, (1,), -places)), rounding, NUMBERS)
 
 
-@_function("abs(n: number|days and time duration|years and months duration)")
+@function("abs(n: number|days and time duration|years and months duration)")
 def _abs(value: Any) -> Any:
     return YearsMonths(abs(value.months)) if isinstance(value, YearsMonths) else abs(value)
 
 
-@_function("modulo(dividend: number, divisor: number)")
+@function("modulo(dividend: number, divisor: number)")
 def _modulo(dividend: Decimal, divisor: Decimal) -> Decimal:
     quotient = NUMBERS.divide(dividend, divisor).to_integral_value(ROUND_FLOOR)
     return NUMBERS.subtract(dividend, NUMBERS.multiply(divisor, quotient))
 
 
-@_function("sqrt(number: number)")
+@function("sqrt(number: number)")
 def _sqrt(number: Decimal) -> Decimal:
     return NUMBERS.sqrt(number)
 
 
-@_function("log(number: number)")
+@function("log(number: number)")
 def _log(number: Decimal) -> Decimal:
     return NUMBERS.ln(number)
 
 
-@_function("exp(number: number)")
+@function("exp(number: number)")
 def _exp(number: Decimal) -> Decimal:
     return NUMBERS.exp(number)
 
 
-@_function("odd(number: number)")
+@function("odd(number: number)")
 def _odd(number: Decimal) -> bool:
-    return _integer(number) % 2 == 1
+    return whole(number) % 2 == 1
 
 
-@_function("even(number: number)")
+@function("even(number: number)")
 def _even(number: Decimal) -> bool:
-    return _integer(number) % 2 == 0
+    return whole(number) % 2 == 0
 
 
-def _integer(number: Decimal) -> int:
+def whole(number: Decimal) -> int:
+    """The number without its decimals; :class:`NoValue` for one of more than 40 digits."""
     if abs(number.adjusted()) > 40:
         raise NoValue("the number is too large or too small")
     return int(number)
@@ -525,27 +515,27 @@ def _integer(number: Decimal) -> int:
 # Dates (10.3.4.7, 10.3.4.8)
 
 
-@_function("is(value1: , value2: )")
+@function("is(value1: , value2: )")
 def _is(a: Any, b: Any) -> bool:
     return kind_of(a) == kind_of(b) and equal(a, b) is True
 
 
-@_function("day of year(date: date|date and time)")
+@function("day of year(date: date|date and time)")
 def _day_of_year(day: date) -> Decimal:
     return Decimal(day.timetuple().tm_yday)
 
 
-@_function("day of week(date: date|date and time)")
+@function("day of week(date: date|date and time)")
 def _day_of_week(day: date) -> str:
     return ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")[day.weekday()]
 
 
-@_function("month of year(date: date|date and time)")
+@function("month of year(date: date|date and time)")
 def _month_of_year(day: date) -> str:
     months = "January February March April May June July August September October November December"
     return months.split()[day.month - 1]
 
 
-@_function("week of year(date: date|date and time)")
+@function("week of year(date: date|date and time)")
 def _week_of_year(day: date) -> Decimal:
     return Decimal(day.isocalendar().week)

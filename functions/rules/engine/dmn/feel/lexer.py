@@ -14,7 +14,7 @@ MAX_SOURCE = 65_536
 
 
 class FeelError(Invalid):
-    """An expression that is no FEEL, or that belongs to conformance level 3."""
+    """An expression that is no FEEL."""
 
     code, title = "invalid_feel", "The expression cannot be read"
 
@@ -40,11 +40,16 @@ class Vocabulary:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names = frozenset(" ".join(name.split()) for name in names)
+        self.names = frozenset(filter(None, (" ".join(name.split()) for name in names)))
         odd = sorted(
             (name for name in self.names | BUILT_IN if not _WORD.fullmatch(name)), key=len, reverse=True
         )
         self._odd = re.compile("|".join(_flexible(name) for name in odd)) if odd else None
+
+    def with_names(self, names: Iterable[str]) -> Vocabulary:
+        """This one and more names; itself where it can read them already."""
+        new = {name for name in names if not _WORD.fullmatch(name)} - self.names
+        return Vocabulary(self.names | new) if new else self
 
     def match(self, source: str, start: int) -> tuple[str, int] | None:
         """The longest known name of several parts that stands here, and where it ends."""
@@ -85,6 +90,11 @@ BUILT_IN = frozenset(
         "week of year",
         "string join",
         "time offset",
+        "list replace",
+        "get value",
+        "get entries",
+        "context put",
+        "context merge",
     }
 )
 """Names of several words that FEEL itself has."""
@@ -105,7 +115,7 @@ class Lexer:
                 f"The expression has {len(source)} characters; at most {MAX_SOURCE} are read", source, 0
             )
         self.source = source
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
 
     def token(self, offset: int) -> Token:
         """The token at or after an offset."""
@@ -114,7 +124,7 @@ class Lexer:
         start = space.end() if space else offset
         if start == len(source):
             return Token("end", "the end", start, start)
-        odd = self._vocabulary.match(source, start)
+        odd = self.vocabulary.match(source, start)
         word = _WORD.match(source, start)
         if odd is not None and (word is None or odd[1] >= word.end()):
             return Token("name", odd[0], start, odd[1])

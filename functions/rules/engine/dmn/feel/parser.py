@@ -14,18 +14,26 @@ from rules.engine.dmn.feel.syntax import (
     Call,
     Compared,
     Comparison,
+    ContextOf,
+    Filter,
+    For,
+    FunctionOf,
     If,
     In,
+    InstanceOf,
     ListOf,
     Literal,
     Logic,
+    Loop,
     Matched,
     Name,
     Negation,
     Node,
     Path,
+    Quantified,
     RangeOf,
     Test,
+    TypeName,
     UnaryTests,
 )
 from rules.engine.dmn.feel.values import parse_date, parse_date_time, parse_duration, parse_number, parse_time
@@ -39,14 +47,10 @@ MAX_DEPTH = 50
 MAX_HEIGHT = 200
 """Levels of the tree: a chain of n operators is n levels high."""
 _COMPARISONS = frozenset({"=", "!=", "<", "<=", ">", ">="})
-_LEVEL_3 = {
-    "for": "iteration (for)",
-    "some": "quantified expressions (some)",
-    "every": "quantified expressions (every)",
-    "function": "function definitions",
-}
 _KEYWORDS = frozenset(
-    {"and", "or", "between", "in", "if", "then", "else", "return", "satisfies", "instance", *_LEVEL_3}
+    """
+    and or between in if then else return satisfies instance for some every function
+    """.split()  # noqa: SIM905
 )
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
@@ -165,10 +169,18 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise self._error(f"The expression nests deeper than {MAX_DEPTH} levels")
         try:
-            if self._token.kind == "name" and self._token.text in _LEVEL_3:
-                construct = _LEVEL_3[self._token.text]
-                raise self._error(f"{construct} are of conformance level 3, which is not supported")
-            return self._if() if self._at("if") else self._or()
+            if self._token.kind != "name":
+                return self._or()
+            match self._token.text:
+                case "if":
+                    return self._if()
+                case "for":
+                    return self._for()
+                case "some" | "every":
+                    return self._quantified()
+                case "function":
+                    return self._function()
+            return self._or()
         finally:
             self._depth -= 1
 
@@ -179,6 +191,101 @@ class _Parser:
         yes = self.expression()
         self._expect("else")
         return If(condition, yes, self.expression())
+
+    def _for(self) -> Node:
+        self._next()
+        known = self._lexer.vocabulary
+        loops = self._loops("return")
+        result = self.expression()
+        self._know(known)
+        return For(loops, result)
+
+    def _quantified(self) -> Node:
+        every = self._next().text == "every"
+        known = self._lexer.vocabulary
+        loops = self._loops("satisfies")
+        test = self.expression()
+        self._know(known)
+        return Quantified(every, loops, test)
+
+    def _loops(self, end: str) -> tuple[Loop, ...]:
+        """``name in source, ... end``; the names are known from there on."""
+        loops: list[Loop] = []
+        while not loops or self._take(","):
+            name = self._new_name("in")
+            self._expect("in")
+            source = self.expression()
+            if self._take(".."):
+                source = RangeOf(source, self.expression(), True, True)
+            loops.append(Loop(name, source))
+            self._know(self._lexer.vocabulary.with_names([name]))
+        self._expect(end)
+        return tuple(loops)
+
+    def _function(self) -> Node:
+        self._next()
+        self._expect("(")
+        parameters: list[tuple[str, TypeName]] = []
+        while not self._at(")"):
+            name = self._new_name(":", ",", ")")
+            parameters.append((name, self._type() if self._take(":") else TypeName("")))
+            if not self._take(","):
+                break
+        known = self._lexer.vocabulary
+        self._expect(")")
+        if self._at("external"):
+            raise self._error("functions of other languages (external) are not supported")
+        self._know(known.with_names([name for name, _ in parameters]))
+        body = self.expression()
+        self._know(known)
+        return FunctionOf(tuple(parameters), body)
+
+    def _new_name(self, *ends: str) -> str:
+        """A name that is declared here, which ends before one of these tokens."""
+        first = start = self._token
+        if start.kind not in ("name", "string"):
+            raise self._error(f"a name is expected, not {start.text!r}")
+        if start.kind == "string":
+            self._next()
+            return unquoted(start, self._lexer.source)
+        end = start.end
+        while self._token.kind != "end" and not (self._at(*ends) and self._token is not first):
+            end = self._next().end
+        return " ".join(self._lexer.source[start.start : end].split())
+
+    def _know(self, vocabulary: Vocabulary) -> None:
+        """Go on with other names, also for the token that is next."""
+        self._lexer.vocabulary = vocabulary
+        self._token = self._lexer.token(self._token.start)
+
+    def _type(self) -> TypeName:
+        """A type's name, of one word or several, with what is between ``<`` and ``>`` after it."""
+        name = self._word()
+        while self._token.kind == "name" and not self._at(*_KEYWORDS - {"and"}):
+            if self._at("and") and name != "days":
+                break
+            name = f"{name} {self._word()}"
+        while self._take("."):
+            name = f"{name}.{self._word()}"
+        parts: list[tuple[str, TypeName]] = []
+        if name in ("list", "range", "context", "function") and self._take("<"):
+            while not self._at(">"):
+                member = self._new_name(":") if name == "context" else ""
+                if member:
+                    self._expect(":")
+                parts.append((member, self._type()))
+                if not self._take(","):
+                    break
+            self._expect(">")
+            if name == "function" and self._take("-"):
+                self._expect(">")
+                self._type()
+        return TypeName(name, tuple(parts))
+
+    def _word(self) -> str:
+        if self._token.kind != "name":
+            raise self._error(f"the name of a type is expected, not {self._token.text!r}")
+        return self._next().text
 
     def _or(self) -> Node:
         node = self._and()
@@ -204,8 +311,9 @@ class _Parser:
                 node = Between(node, low, self._sum())
             elif self._take("in"):
                 node = In(node, self._in_tests())
-            elif self._at("instance"):
-                raise self._error("'instance of' is of conformance level 3, which is not supported")
+            elif self._take("instance"):
+                self._expect("of")
+                node = InstanceOf(node, self._type())
             else:
                 return node
 
@@ -267,7 +375,13 @@ class _Parser:
                     raise self._error(f"the name of a component is expected, not {self._token.text!r}")
                 node = Path(node, self._next().text)
             elif self._at("[") and not self._ends_range:
-                raise self._error("filters are of conformance level 3, which is not supported")
+                self._next()
+                test = self._inside()
+                self._expect("]")
+                node = Filter(node, test)
+            elif self._at("(") and not isinstance(node, Literal | Name | RangeOf):
+                self._next()
+                node = self._call(node)
             else:
                 return node
 
@@ -292,8 +406,33 @@ class _Parser:
             case "@":
                 return self._at_literal()
             case "{":
-                raise self._error("boxed contexts are of conformance level 3, which is not supported", token)
+                return self._context()
         raise self._error(f"an expression is expected, not {token.text!r}", token)
+
+    def _context(self) -> Node:
+        known = self._lexer.vocabulary
+        outer, self._ends_range = self._ends_range, False
+        entries: list[tuple[str, Node]] = []
+        while not self._at("}"):
+            name = self._new_name(":")
+            self._expect(":")
+            if any(name == other for other, _ in entries):
+                raise self._error(f"the context has two entries {name!r}")
+            entries.append((name, self.expression()))
+            self._know(self._lexer.vocabulary.with_names([name]))
+            if not self._take(","):
+                break
+        self._ends_range = outer
+        self._expect("}")
+        self._know(known.with_names([name for name, _ in entries]))
+        return ContextOf(tuple(entries))
+
+    def _inside(self) -> Node:
+        """An expression between brackets of its own."""
+        outer, self._ends_range = self._ends_range, False
+        node = self.expression()
+        self._ends_range = outer
+        return node
 
     def _named(self, token: Token) -> Node:
         if token.text in _CONSTANTS:
@@ -308,7 +447,8 @@ class _Parser:
             name = f"{name} {self._next().text}"
         return Name(name)
 
-    def _call(self, function: str) -> Node:
+    def _call(self, function: str | Node) -> Node:
+        outer, self._ends_range = self._ends_range, False
         arguments: list[Node] = []
         named: list[tuple[str, Node]] = []
         while not self._at(")"):
@@ -323,6 +463,7 @@ class _Parser:
             if not self._take(","):
                 break
         self._expect(")")
+        self._ends_range = outer
         return Call(function, tuple(arguments), tuple(named))
 
     def _parameter(self) -> str | None:

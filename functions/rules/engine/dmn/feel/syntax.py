@@ -80,9 +80,9 @@ class If(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A built-in function, with arguments by place or by name."""
+    """A function called, with arguments by place or by name. A name is a variable's, or else a built-in's."""
 
-    function: str
+    function: str | Node
     arguments: tuple[Node, ...]
     named: tuple[tuple[str, Node], ...] = ()
 
@@ -102,6 +102,63 @@ class RangeOf(msgspec.Struct, frozen=True):
     high_included: bool
 
 
+class ContextOf(msgspec.Struct, frozen=True):
+    """``{name: value}``; an entry may use those before it."""
+
+    entries: tuple[tuple[str, Node], ...]
+
+
+class FunctionOf(msgspec.Struct, frozen=True):
+    """``function(a: number, b) body``: parameters with the names of their types, empty for any."""
+
+    parameters: tuple[tuple[str, TypeName], ...]
+    body: Node
+
+
+class Loop(msgspec.Struct, frozen=True):
+    """``name in source``: over a list's elements, or an interval's whole numbers or dates."""
+
+    name: str
+    source: Node
+
+
+class For(msgspec.Struct, frozen=True):
+    """``for loops return result``; the results so far are ``partial``."""
+
+    loops: tuple[Loop, ...]
+    result: Node
+
+
+class Quantified(msgspec.Struct, frozen=True):
+    """``every loops satisfies test`` when ``every``, else ``some``."""
+
+    every: bool
+    loops: tuple[Loop, ...]
+    test: Node
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """``base[test]``: the element at a number, or those for which a condition holds."""
+
+    base: Node
+    test: Node
+
+
+class TypeName(msgspec.Struct, frozen=True):
+    """A type as an expression names it: ``number``, ``list<number>``, ``context<a: string>``."""
+
+    name: str
+    parts: tuple[tuple[str, TypeName], ...] = ()
+    """A list's element and an interval's ends without a name; a context's members with theirs."""
+
+
+class InstanceOf(msgspec.Struct, frozen=True):
+    """``value instance of type``."""
+
+    value: Node
+    type: TypeName
+
+
 Node: TypeAlias = (
     Literal
     | Name
@@ -116,6 +173,12 @@ Node: TypeAlias = (
     | Call
     | ListOf
     | RangeOf
+    | ContextOf
+    | FunctionOf
+    | For
+    | Quantified
+    | Filter
+    | InstanceOf
 )
 
 

@@ -8,6 +8,7 @@ list, a context a dict. Whatever has no value is None, which is FEEL's null.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import (
     ROUND_HALF_EVEN,
@@ -57,6 +58,14 @@ class Range(msgspec.Struct, frozen=True):
         return above and below
 
 
+class Function(msgspec.Struct, frozen=True, eq=False):
+    """A function that a model or an expression defines. ``apply`` takes one argument for each parameter."""
+
+    name: str
+    parameters: tuple[str, ...]
+    apply: Callable[[list[Any]], Any]
+
+
 def kind_of(value: Any) -> str:
     """FEEL's name of a value's kind."""
     if isinstance(value, bool):
@@ -78,7 +87,10 @@ _KINDS: tuple[tuple[str, type], ...] = (
     ("list", list),
     ("context", dict),
     ("range", Range),
+    ("function", Function),
 )
+
+KIND_NAMES = frozenset({"null", "boolean", *(kind for kind, _ in _KINDS)})
 
 
 def equal(a: Any, b: Any) -> bool | None:
@@ -239,6 +251,8 @@ def spelled(value: Any) -> str | None:
         case Range():
             start, end = "[" if value.low_included else "(", "]" if value.high_included else ")"
             return f"{start}{_nested(value.low)}..{_nested(value.high)}{end}"
+        case Function():
+            return f"function({', '.join(value.parameters)})"
         case _:
             return _moment_text(value)
 
