@@ -166,7 +166,8 @@ class Builder:
         reached = self._reached(place, owner)
         site = option.site
         known = reached.get(site)
-        if known is not None and option.requires is None and not (early and known[0].waits):
+        in_time = known is not None and (known[0] is place.start or not (early and known[0].waits))
+        if known is not None and in_time and option.requires is None:
             known[0].activate(when)
             return known
         if owner in self.topology.root_types:

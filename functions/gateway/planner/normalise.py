@@ -25,7 +25,16 @@ from graphql import (
 )
 
 from gateway.planner.errors import LimitExceeded
-from gateway.planner.selection import ALWAYS, NO_TYPES, TYPENAME, Condition, Conditions, Field, Selection
+from gateway.planner.selection import (
+    ALWAYS,
+    NO_TYPES,
+    TYPENAME,
+    Condition,
+    Conditions,
+    Field,
+    Order,
+    Selection,
+)
 
 if TYPE_CHECKING:
     from gateway.planner.supergraph import Supergraph
@@ -35,19 +44,35 @@ DEFAULT_BUDGET = 20_000
 _Group = tuple[str, str, str, str, frozenset[str], Conditions]
 
 
+class _Written(NamedTuple):
+    """A field as it is written somewhere, and where that is in the order of execution."""
+
+    node: FieldNode
+    order: Order
+
+
 class _Scope(NamedTuple):
-    """Where fields are written: the type asked, the object types it can be there, the conditions."""
+    """Where fields are written: the type asked, the object types it can be there, the conditions, the order
+    of the field around.
+    """
 
     parent: str
     types: frozenset[str]
     when: Conditions
+    order: Order
 
 
-class _Found(NamedTuple):
-    """What a selection has been found to ask: the nodes of each field, and the fragments gone through."""
+class _Found:
+    """What a selection has been found to ask: where each field is written, and the fragments gone through."""
 
-    groups: dict[_Group, list[FieldNode]]
-    visited: set[tuple[str, frozenset[str], Conditions]]
+    def __init__(self) -> None:
+        self.groups: dict[_Group, list[_Written]] = {}
+        self.visited: set[tuple[str, frozenset[str], Conditions]] = set()
+        self.written = 0
+
+    def add(self, group: _Group, node: FieldNode, order: Order) -> None:
+        self.groups.setdefault(group, []).append(_Written(node, (*order, self.written)))
+        self.written += 1
 
 
 class Normaliser:
@@ -68,7 +93,7 @@ class Normaliser:
     def operation(self, operation: OperationDefinitionNode) -> Selection:
         """The operation's root selection."""
         root = self.supergraph.roots[operation.operation.value]
-        selection = self.selection(root, [operation.selection_set])
+        selection = self.selection(root, [(operation.selection_set, ())])
         if operation.operation.value == "mutation":
             for field in selection.fields:
                 field.distinct = True
@@ -81,7 +106,7 @@ class Normaliser:
         document = parse(text if text.lstrip().startswith("{") else f"{{{text}}}", no_location=True)
         operation = document.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
-        selection = self.selection(type_name, [operation.selection_set])
+        selection = self.selection(type_name, [(operation.selection_set, ())])
         return Selection(type_name, tuple(self._typed(field) for field in selection.fields))
 
     def _typed(self, field: Field) -> Field:
@@ -97,25 +122,30 @@ class Normaliser:
             )
         return field.narrowed(Selection(declared, fields))
 
-    def selection(self, type_name: str, sets: Sequence[SelectionSetNode]) -> Selection:
-        """The merged selection of several selection sets on one declared type."""
-        found = _Found({}, set())
-        scope = _Scope(type_name, self.supergraph.possible(type_name), ALWAYS)
-        for selection_set in sets:
-            self._collect(selection_set, scope, found)
-        return Selection(type_name, tuple(self._field(group, nodes) for group, nodes in found.groups.items()))
+    def selection(self, type_name: str, sets: Sequence[tuple[SelectionSetNode, Order]]) -> Selection:
+        """The merged selection of several selection sets on one declared type, each with the order of the
+        field it is of.
+        """
+        found = _Found()
+        possible = self.supergraph.possible(type_name)
+        for selection_set, order in sets:
+            self._collect(selection_set, _Scope(type_name, possible, ALWAYS, order), found)
+        return Selection(type_name, tuple(self._field(*each) for each in found.groups.items()))
 
-    def _field(self, group: _Group, nodes: list[FieldNode]) -> Field:
+    def _field(self, group: _Group, written: list[_Written]) -> Field:
         parent, key, name, arguments, types, when = group
-        variables = self._argument_text(nodes[0])[1]
-        written = tuple(nodes)
+        variables = self._argument_text(written[0].node)[1]
+        nodes = tuple(each.node for each in written)
+        order = written[0].order
         if name.startswith("__"):
-            return Field(name, key, arguments, variables, types, when, "String", parent, written)
+            return Field(name, key, arguments, variables, types, when, "String", parent, nodes, order=order)
         table = self.supergraph.field(parent, name)
         assert table is not None, f"{parent}.{name} is not in the supergraph"
-        sets = [node.selection_set for node in nodes if node.selection_set]
+        sets = [(node.selection_set, place) for node, place in written if node.selection_set]
         selection = self.selection(table.named, sets) if sets else None
-        return Field(name, key, arguments, variables, types, when, table.named, parent, written, selection)
+        return Field(
+            name, key, arguments, variables, types, when, table.named, parent, nodes, selection, order
+        )
 
     def _collect(self, selection_set: SelectionSetNode, scope: _Scope, found: _Found) -> None:
         for node in selection_set.selections:
@@ -127,7 +157,7 @@ class Normaliser:
                 key = node.alias.value if node.alias else node.name.value
                 arguments = self._argument_text(node)[0]
                 group = (scope.parent, key, node.name.value, arguments, scope.types, when)
-                found.groups.setdefault(group, []).append(node)
+                found.add(group, node, scope.order)
                 continue
             if isinstance(node, FragmentSpreadNode):
                 mark = (node.name.value, scope.types, when)
@@ -142,7 +172,7 @@ class Normaliser:
                 body = node.selection_set
             types = scope.types if target == scope.parent else scope.types & self.supergraph.possible(target)
             if types or not scope.types:
-                self._collect(body, _Scope(target, types, when), found)
+                self._collect(body, _Scope(target, types, when, scope.order), found)
 
     def _spend(self) -> None:
         self.left -= 1

@@ -125,12 +125,16 @@ class Projection:
         """The entries of objects of a type. Of objects that nothing has told more of than an interface
         object's name, or not even that, the entries that every possible type has.
         """
+        fields = [
+            field
+            for selection in selections
+            for everything in (self.supergraph.possible(typename or selection.type),)
+            for field in selection.fields
+            if field.types >= everything and self.wanted(field)
+        ]
         grouped: dict[str, list[Field]] = {}
-        for selection in selections:
-            everything = self.supergraph.possible(typename or selection.type)
-            for field in selection.fields:
-                if field.types >= everything and self.wanted(field):
-                    grouped.setdefault(field.key, []).append(field)
+        for field in sorted(fields, key=lambda each: each.order):
+            grouped.setdefault(field.key, []).append(field)
         owner = typename or selections[0].type
         return tuple(self.entry(key, fields, owner, typename) for key, fields in grouped.items())
 

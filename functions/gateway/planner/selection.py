@@ -22,6 +22,7 @@ class Condition(NamedTuple):
 
 
 Conditions = frozenset[Condition]
+Order = tuple[int, ...]  # the order of the field around it, then the position within
 ALWAYS: Conditions = frozenset()
 NO_TYPES: frozenset[str] = frozenset()
 TYPENAME = "__typename"
@@ -34,7 +35,8 @@ class Field:
     `key` is the response key the client asked for, `arguments` their text in a canonical order with its
     brackets, `types` the object types of the supergraph it applies to, `when` the conditions it stands
     under within its own selection, `named` the innermost name of its type, `parent` the type it was asked
-    of, `nodes` where it was written.
+    of, `nodes` where it was written, `order` where it first was: fields of one object come in this order,
+    whichever of its selections they are from.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Field:
     parent: str
     nodes: tuple[FieldNode, ...]
     selection: Selection | None = None
+    order: Order = ()
     distinct: bool = False  # mutation root fields run once for each time they are written
 
     def narrowed(self, selection: Selection) -> Field:
@@ -62,6 +65,7 @@ class Field:
             self.parent,
             self.nodes,
             selection,
+            self.order,
             self.distinct,
         )
 

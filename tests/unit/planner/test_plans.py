@@ -54,6 +54,11 @@ def test_required_fields_are_fetched_first_and_sent_along():
     assert made.requests[2].after == (0, 1)
 
 
+def test_what_lies_below_a_value_that_waited_for_its_requirements_is_taken_from_that_value():
+    query = "{ items { parcel { label sender { name } } carrier { name driver { name } } } }"
+    assert names("boxed", query) == ["items", "people", "items", "people"]
+
+
 def test_a_field_required_with_two_arguments_is_sent_in_two_representations_of_one_request():
     federated = federation("shop")
     answer = execute(plan(supergraph("shop"), "{ product(upc: 1) { duty tax } }"), None, federated.fetch)

@@ -55,6 +55,16 @@ def test_the_order_of_merged_fields_is_that_of_their_first_mention():
     assert list(response["data"]["thing"]) == ["size", "id"]
 
 
+def test_the_order_is_that_of_first_mention_whatever_conditions_the_fields_stand_under():
+    query = "query ($x: Boolean!) { thing { id } thing @include(if: $x) { size } thing { again: id size } }"
+    sent = {"thing": {"id": "1", "size": 2}}
+    made = plan(GRAPH, query)
+    keys = {
+        x: list(execute(made, {"x": x}, lambda *_: {"data": sent})["data"]["thing"]) for x in (True, False)
+    }
+    assert keys == {True: ["id", "size", "again"], False: ["id", "again", "size"]}
+
+
 @pytest.mark.parametrize(
     ("field", "sent", "got"),
     [

@@ -7,7 +7,9 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
+    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
@@ -18,8 +20,14 @@ from graphql import (
     is_leaf_type,
 )
 
+MAX_FRAGMENTS = 2  # one within the other
+
 
 class QueryMaker:
+    """Makes one operation. Response keys tell fields, their parents and arguments apart, so that whatever is
+    written twice can be merged; `conditions` adds `@skip` and `@include` on two variables.
+    """
+
     def __init__(
         self, schema: GraphQLSchema, random: Random, depth: int = 4, conditions: bool = False
     ) -> None:
@@ -27,19 +35,29 @@ class QueryMaker:
         self.random = random
         self.depth = depth
         self.conditions = conditions
+        self.fragments: list[str] = []
+        self.declared: dict[str, str] = {}
+        self.variables: dict[str, Any] = {}
 
-    def query(self) -> str:
-        assert self.schema.query_type is not None
-        variables = "($x: Boolean!, $y: Boolean!)" if self.conditions else ""
-        return f"query{variables}" + self.selection(self.schema.query_type, self.depth)
+    def operation(self, kind: str = "query") -> tuple[str, dict[str, Any]]:
+        """An operation with its fragments, and the values of its variables."""
+        root = self.schema.query_type if kind == "query" else self.schema.mutation_type
+        assert root is not None
+        body = self.selection(root, self.depth)
+        declared = ", ".join(f"${name}: {type_}" for name, type_ in self.declared.items())
+        head = f"{kind} Made({declared})" if declared else kind
+        return "\n".join([head + body, *self.fragments]), self.variables
 
     def condition(self) -> str:
         if not self.conditions or self.random.random() > 0.25:
             return ""
-        return f" @{self.random.choice(['include', 'skip'])}(if: ${self.random.choice('xy')})"
+        name = self.random.choice("xy")
+        self.declared[name] = "Boolean!"
+        self.variables[name] = name == "x"
+        return f" @{self.random.choice(['include', 'skip'])}(if: ${name})"
 
-    def selection(self, type_: Any, depth: int) -> str:
-        chosen: dict[str, str] = {}
+    def selection(self, type_: Any, depth: int, within: int = 0) -> str:
+        texts: list[str] = []
         if not isinstance(type_, GraphQLUnionType):
             fields = [
                 field
@@ -47,68 +65,92 @@ class QueryMaker:
                 if depth > 1 or is_leaf_type(get_named_type(type_.fields[field].type))
             ]
             for name in self.random.sample(fields, min(len(fields), self.random.randint(1, 3))):
-                chosen[name] = self.field(type_, name, depth)
-        texts = list(chosen.values())
-        if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
-            texts += self.fragments(type_, depth)
+                texts.append(self.field(type_, name, depth, within))
+                if self.random.random() < 0.1:  # once more, to be merged
+                    texts.append(self.field(type_, name, depth, within))
+        if within < MAX_FRAGMENTS and (is_abstract_type(type_) or self.random.random() < 0.15):
+            texts += self.spreads(type_, depth, within)
         if not texts or self.random.random() < 0.2:
             texts.insert(0, "__typename")
         return "{" + " ".join(texts) + "}"
 
-    def field(self, type_: Any, name: str, depth: int) -> str:
+    def field(self, type_: Any, name: str, depth: int, within: int) -> str:
         field = type_.fields[name]
         arguments = [
-            f"{key}: {self.value(argument.type)}"
+            f"{key}: {self.argument(argument.type)}"
             for key, argument in field.args.items()
-            if (isinstance(argument.type, GraphQLNonNull) and argument.default_value is not None)
-            or self.random.random() < 0.5
-            or isinstance(argument.type, GraphQLNonNull)
+            if isinstance(argument.type, GraphQLNonNull) or self.random.random() < 0.5
         ]
         text = f"{name}({', '.join(arguments)})" if arguments else name
-        if arguments:
-            text = f"{type_.name}_{name}_{self.random.randint(0, 9999)}: {text}"
-        elif self.random.random() < 0.1:
+        if arguments or self.random.random() < 0.1:
             text = f"{name}_{self.random.randint(0, 9999)}: {text}"
+        elif within or (isinstance(type_, GraphQLObjectType) and self.random.random() < 0.5):
+            text = f"{type_.name}_{name}: {text}"
         text += self.condition()
         named = get_named_type(field.type)
         return text + self.selection(named, depth - 1) if is_composite_type(named) else text
 
-    def fragments(self, type_: Any, depth: int) -> list[str]:
-        possible = self.schema.get_possible_types(type_)
-        targets: list[Any] = list(possible)
-        targets += [
+    def spreads(self, type_: Any, depth: int, within: int) -> list[str]:
+        """Fragments on a type and on those that meet it, inline or by name."""
+        possible = self.possible(type_)
+        targets = [
             other
             for other in self.schema.type_map.values()
-            if is_abstract_type(other)
-            and other is not type_
-            and set(self.schema.get_possible_types(other)) & set(possible)  # type: ignore[arg-type]
+            if is_composite_type(other)
+            and not other.name.startswith("__")
+            and self.possible(other) & possible
         ]
-        if not targets:
-            return []
-        chosen = self.random.sample(targets, min(len(targets), self.random.randint(0, 3)))
-        return [f"... on {each.name}{self.condition()} {self.aliased(each, depth)}" for each in chosen]
+        texts = []
+        for each in self.random.sample(targets, min(len(targets), self.random.randint(0, 2))):
+            body = self.selection(each, depth, within + 1)
+            if self.random.random() < 0.25:
+                name = f"F{len(self.fragments)}"
+                self.fragments.append(f"fragment {name} on {each.name} {body}")
+                texts.append(f"...{name}{self.condition()}")
+            else:
+                texts.append(f"... on {each.name}{self.condition()} {body}")
+        return texts
 
-    def aliased(self, type_: Any, depth: int) -> str:
-        """A selection under response keys of its own, so that it cannot conflict with those beside it."""
-        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
-            fields = [
-                name
-                for name, field in type_.fields.items()
-                if depth > 1 or is_leaf_type(get_named_type(field.type))
-            ]
-            chosen = self.random.sample(fields, min(len(fields), self.random.randint(1, 3)))
-            texts = []
-            for name in chosen:
-                text = self.field(type_, name, depth)
-                head = text.split("{")[0].split("(")[0]
-                texts.append(text if ":" in head else f"{type_.name}_{name}: {text}")
-            return "{" + " ".join(texts or ["__typename"]) + "}"
-        return "{__typename}"
+    def possible(self, type_: Any) -> set[str]:
+        if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+            return {each.name for each in self.schema.get_possible_types(type_)}
+        return {type_.name}
 
-    def value(self, type_: Any) -> str:
-        named = get_named_type(type_)
-        if isinstance(named, GraphQLEnumType):
-            return self.random.choice(sorted(named.values))
-        return {"Int": str(self.random.randint(0, 3)), "Boolean": "true", "Float": "1.5"}.get(
-            named.name, f'"{self.random.choice("abc")}"'
+    def argument(self, type_: Any) -> str:
+        """A value of an argument: written out, or by a variable."""
+        if self.random.random() < 0.5:
+            name = f"v{len(self.variables)}"
+            self.declared[name] = str(type_)
+            self.variables[name] = self.value(type_)
+            return f"${name}"
+        return self.literal(self.value(type_), type_)
+
+    def value(self, type_: Any) -> Any:
+        if isinstance(type_, GraphQLNonNull):
+            return self.value(type_.of_type)
+        if isinstance(type_, GraphQLList):
+            return [self.value(type_.of_type) for _ in range(self.random.randint(0, 2))]
+        if isinstance(type_, GraphQLEnumType):
+            return self.random.choice(sorted(type_.values))
+        if isinstance(type_, GraphQLInputObjectType):
+            return {
+                key: self.value(each.type)
+                for key, each in type_.fields.items()
+                if isinstance(each.type, GraphQLNonNull) or self.random.random() < 0.5
+            }
+        return {"Int": self.random.randint(0, 3), "Boolean": True, "Float": 1.5}.get(
+            type_.name, self.random.choice("abc")
         )
+
+    def literal(self, value: Any, type_: Any) -> str:
+        if isinstance(value, dict):
+            fields = get_named_type(type_).fields
+            inner = (f"{key}: {self.literal(each, fields[key].type)}" for key, each in value.items())
+            return "{" + ", ".join(inner) + "}"
+        if isinstance(value, list):
+            return "[" + ", ".join(self.literal(each, type_) for each in value) + "]"
+        if isinstance(get_named_type(type_), GraphQLEnumType):
+            return str(value)
+        if isinstance(value, bool):
+            return str(value).lower()
+        return f'"{value}"' if isinstance(value, str) else str(value)

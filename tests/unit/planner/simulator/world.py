@@ -38,8 +38,7 @@ class Thing:
     def tell(self, field: str, arguments: dict[str, Any]) -> Any:
         key = fact_key(field, arguments)
         if key not in self.facts:
-            table = self.world.supergraph.types[self.type].fields[field]
-            self.facts[key] = self.world.imagine(self, key, table.type)
+            self.facts[key] = self.world.imagine(self, key, self.world.strictest(self.type, field))
         return self.facts[key]
 
     def matches(self, given: dict[str, Any]) -> bool:
@@ -69,6 +68,12 @@ class World:
             (each for each in list(self.things) if each.type in possible and each.matches(given)), None
         )
 
+    def strictest(self, type_name: str, field: str) -> str:
+        """The type of a field in the subgraph that forbids null in most places: all tell the same value."""
+        table = self.supergraph.types[type_name].fields[field]
+        said = [each.type for each in table.graphs.values() if not each.external]
+        return max([table.type, *said], key=lambda text: text.count("!"))
+
     def imagine(self, owner: Thing, key: str, type_text: str) -> Any:
         """A value nobody stated, the same each time."""
         seed = zlib.crc32(f"{self.seed}.{owner.type}.{owner.number}.{key}".encode())
@@ -92,9 +97,11 @@ class World:
             "ID": f"{owner.type}-{owner.number}",
         }.get(bare, f"{bare}-{seed}")
 
-    def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing:
+    def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing | None:
         field = key.split("{", maxsplit=1)[0].split("/", maxsplit=1)[0]
         possible = sorted(self._possible(owner.type, field, type_name))
+        if not possible and self.supergraph.types[type_name].kind == "union":
+            return None  # no member that all subgraphs could return
         chosen = possible[seed % len(possible)] if possible else type_name
         known = [thing for thing in self.things if thing.type == chosen]
         is_key = any(
