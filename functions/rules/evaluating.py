@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -17,7 +17,7 @@ from common.identifiers import uuid7
 from common.work import Work
 from rules import metrics
 from rules.engine.actions import Effect, RuleError
-from rules.engine.chain import Round, evaluate_chain
+from rules.engine.chain import Round, evaluate_chain, explain_chain
 from rules.engine.conclude import Evaluation
 from rules.engine.explanation import RuleExplanation
 from rules.engine.faults import MomentRequired
@@ -43,7 +43,12 @@ class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
     rounds: list[Round] = []
     """Of a chaining set: which rules fired in which round, and what they changed."""
     explanation: list[RuleExplanation] | UnsetType = UNSET
-    """On request: each rule with its conditions' verdicts, and for one that did not fire, what stopped it."""
+    """On request: each rule with its conditions' verdicts, and for one that did not fire, what stopped it.
+
+    Of a set of more than 500 rules, those that fired and the first of the others.
+    """
+    unexplained: int = 0
+    """Rules that ``explanation`` leaves out; ``GET /rules/evaluations/{id}/explanation`` has them all."""
     error: str | None = None
     evaluated_at: datetime
 
@@ -56,32 +61,44 @@ class Asked(Struct, frozen=True, kw_only=True):
     id: UUID | None = None
 
 
+class _Run(Struct, frozen=True):
+    """One evaluation, with its rounds where the set chains."""
+
+    evaluation: Evaluation
+    rounds: list[Round]
+    explain: Callable[[Sequence[str]], list[RuleExplanation]]
+
+
+def _run(compiled: Compiled, facts: dict[str, Any], moment: datetime) -> _Run:
+    matcher = compiled.matcher
+    if compiled.rule_set.chaining:
+        chain = evaluate_chain(matcher, facts, moment=moment)
+        return _Run(
+            chain.evaluation,
+            list(chain.rounds),
+            lambda rules: explain_chain(matcher, rules, facts, chain, moment=moment),
+        )
+    found = matcher.evaluate(facts, moment=moment)
+    return _Run(found, [], lambda rules: matcher.explain(rules, facts, found.fired, moment=moment))
+
+
 def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: bool = False) -> Decision:
     """Decide one; facts that do not fit make a refused decision, which says why."""
-    identifier = asked.id or uuid7()
-    moment = asked.moment or now
-    rounds: list[Round] = []
-    explanation: list[RuleExplanation] | UnsetType = UNSET
-    common = {
-        "id": identifier,
+    common: dict[str, Any] = {
+        "id": asked.id or uuid7(),
         "rule_set": compiled.rule_set.name,
         "set_version": compiled.number,
         "evaluated_at": now,
     }
     try:
-        if compiled.rule_set.chaining:
-            chain = evaluate_chain(compiled.matcher, asked.facts, moment=moment)
-            found: Evaluation = chain.evaluation
-            rounds = list(chain.rounds)
-        else:
-            found = compiled.matcher.evaluate(asked.facts, moment=moment)
-        if explained:
-            explanation = [
-                compiled.matcher.why(rule.id, asked.facts, moment=moment)
-                for rule in compiled.rule_set.rules[:EXPLAINED]
-            ]
+        run = _run(compiled, asked.facts, asked.moment or now)
     except (Invalid, MomentRequired) as problem:
-        return Decision(status="refused", outputs={}, fired=[], error=problem.detail, **common)  # type: ignore[arg-type]
+        return Decision(status="refused", outputs={}, fired=[], error=problem.detail, **common)
+    found = run.evaluation
+    if explained:
+        chosen = _first(compiled, found.fired)
+        common["explanation"] = run.explain(chosen)
+        common["unexplained"] = len(compiled.rule_set.rules) - len(chosen)
     return Decision(
         status="completed",
         outputs=msgspec.to_builtins(found.outputs),
@@ -89,14 +106,31 @@ def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: bool =
         results=msgspec.to_builtins(found.results),
         effects=found.effects,
         errors=found.errors,
-        rounds=rounds,
-        explanation=explanation,
-        **common,  # type: ignore[arg-type]
+        rounds=run.rounds,
+        **common,
     )
 
 
+def explain(
+    compiled: Compiled, facts: dict[str, Any], moment: datetime, rules: Sequence[str]
+) -> list[RuleExplanation]:
+    """Why each of some rules fired over these facts, or did not."""
+    return _run(compiled, facts, moment).explain(rules)
+
+
+def _first(compiled: Compiled, fired: Sequence[str]) -> list[str]:
+    """The rules that one answer explains, in the set's order: all that fired, the first of the others."""
+    room = EXPLAINED - len(fired)
+    chosen = set(fired)
+    for rule in compiled.rule_set.rules:
+        if room > 0 and rule.id not in chosen:
+            chosen.add(rule.id)
+            room -= 1
+    return [rule.id for rule in compiled.rule_set.rules if rule.id in chosen]
+
+
 EXPLAINED = 500
-"""Rules that an explanation covers; of a larger set, the first of them."""
+"""Rules that one answer explains, besides further ones that fired; the explanation by pages has them all."""
 
 
 def keep(

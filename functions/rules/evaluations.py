@@ -11,13 +11,14 @@ from msgspec import Meta, Struct
 from sqlalchemy import Row, or_, select
 
 from common.decisions import EvaluationCompleted, EvaluationRequested
-from common.errors import NotFound, Problem
+from common.errors import Conflict, NotFound, Problem
 from common.identifiers import uuid7
 from common.operation import on_topic, operation
 from common.paging import Page, Paging, keyset, page
 from common.request import Response
 from common.work import Work
 from rules import evaluating, matchers, metrics, sets
+from rules.engine.explanation import RuleExplanation
 from rules.errors import EvaluationRefused
 from rules.evaluating import Asked, Decision
 from rules.events import ActionRequested
@@ -220,6 +221,34 @@ def read(id: UUID, work: Work) -> StoredEvaluation:  # noqa: A002 - the path's n
     if row is None:
         raise NotFound(f"There is no evaluation {id}; those past the retention are gone.")
     return _told(row, row.set_key)
+
+
+@operation("GET /rules/evaluations/{id}/explanation", permission=READ, memory=1024)
+def explanation(
+    id: UUID,  # noqa: A002 - the path's name
+    paging: Paging,
+    work: Work,
+    rule: str | None = None,
+) -> Page[RuleExplanation]:
+    """Explain a kept evaluation: why each rule of the version that decided fired, or what stopped it.
+
+    In the order of the version's rules; with `rule` of that one alone. 409 for an evaluation that waits or
+    was refused: no rule decided there.
+    """
+    kept = read.function(id, work)
+    if kept.status != "completed":
+        raise Conflict(kept.error or f"The evaluation is {kept.status}; no rule has decided yet.")
+    owner = sets.find(work, str(kept.set_id))
+    compiled = matchers.current(work, owner, kept.set_version)
+    names = [each.id for each in compiled.rule_set.rules]
+    if rule is not None and rule not in names:
+        raise NotFound(f"Version {kept.set_version} of the rule set has no rule {rule}.")
+    scope = f"explanation:{id}:{rule}"
+    (after,) = paging.after(scope, [int]) or (0,)
+    start = max(after or 0, 0)
+    chosen = names[start : start + paging.limit + 1] if rule is None else [rule]
+    told = evaluating.explain(compiled, kept.facts, kept.moment or kept.evaluated_at, chosen)
+    return page(told, paging.limit, scope, lambda _: [start + paging.limit], lambda each: each)
 
 
 def of_ids(work: Work, ids: list[UUID]) -> dict[UUID, StoredEvaluation]:

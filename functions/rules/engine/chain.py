@@ -7,7 +7,7 @@ nothing, when it comes back to facts it has had (a cycle), or at its bound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ import msgspec
 from rules.engine.actions import Effect, RuleError
 from rules.engine.conclude import Evaluation
 from rules.engine.evaluate import Matcher
+from rules.engine.explanation import RuleExplanation
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -92,6 +93,32 @@ def evaluate_chain(
         evaluation.explanation,
     )
     return Chain(summed, current, tuple(rounds), ended, cycle)
+
+
+def explain_chain(
+    matcher: Matcher,
+    rules: Iterable[str],
+    facts: Mapping[str, Any],
+    chain: Chain,
+    *,
+    moment: datetime | None = None,
+) -> list[RuleExplanation]:
+    """Why each of some rules fired in the chain or did not.
+
+    A rule is explained over what it saw when it last fired; one that never did, over the last round's facts.
+    """
+    last = current = _copied(facts)
+    seen: dict[str, dict[str, Any]] = {}
+    for step in chain.rounds:
+        last = current
+        seen |= dict.fromkeys(step.fired, last)
+        current = _joined(current, step.changed)
+    fired = chain.evaluation.fired
+    return [
+        explained
+        for rule in rules
+        for explained in matcher.explain([rule], seen.get(rule, last), fired, moment=moment)
+    ]
 
 
 def _set_by_rules(evaluation: Evaluation) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,22 @@ class Matcher:
         """Why one rule fires over these facts, or what stops it; ``KeyError`` for a rule the set does not
         have.
         """
-        return self._explainer.why(rule, facts, moment, self.evaluate(facts, moment=moment).fired)
+        (explained,) = self.explain([rule], facts, self.evaluate(facts, moment=moment).fired, moment=moment)
+        return explained
+
+    def explain(
+        self,
+        rules: Iterable[str],
+        facts: Mapping[str, Any],
+        fired: Container[str],
+        *,
+        moment: datetime | None = None,
+    ) -> list[RuleExplanation]:
+        """Why each of some rules fired over these facts or did not, given which of the set's rules fired.
+
+        ``KeyError`` for a rule the set does not have.
+        """
+        return self._explainer.why(rules, facts, moment, fired)
 
     def _hits(
         self, facts: Mapping[str, Any], moment: datetime | None, values: list[Any]

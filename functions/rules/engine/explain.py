@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,9 @@ class Explainer:
         self._bound = bound
         self._fields = [(field.name, field.raw) for field in bound.fields.fields]
         self._held: dict[int, RuleExplanation] = {}
+        self._by_id: dict[str, BoundRule | None] = dict.fromkeys(rule.id for rule in bound.rule_set.rules)
+        """Every rule of the set; None for one that is not enabled."""
+        self._by_id |= {rule.rule.id: rule for rule in bound.rules}
 
     def explain(
         self, facts: Mapping[str, Any], moment: datetime | None, hits: tuple[int, ...], fired: tuple[str, ...]
@@ -59,24 +62,27 @@ class Explainer:
         return explained
 
     def why(
-        self, rule: str, facts: Mapping[str, Any], moment: datetime | None, fired: tuple[str, ...]
-    ) -> RuleExplanation:
-        """One rule's explanation, with the facts; ``KeyError`` when the set has no such rule."""
+        self, rules: Iterable[str], facts: Mapping[str, Any], moment: datetime | None, fired: Container[str]
+    ) -> list[RuleExplanation]:
+        """Those rules' explanations, with the facts; ``KeyError`` when the set has no such rule."""
         values = self._bound.fields.take_exactly(facts, moment)
         read = {name: raw(facts) for name, raw in self._fields}
-        for candidate in self._bound.rules:
-            if candidate.rule.id == rule:
-                explained = explain_rule(candidate, self._bound, values, fired=rule in fired)
-                if not candidate.is_valid_at(moment):
-                    reason = "the moment is outside the rule's validity period"
-                    explained = msgspec.structs.replace(explained, reason=reason)
-                return explained.with_facts(read)
-        if any(disabled.id == rule for disabled in self._bound.rule_set.rules):
+        return [self._why(rule, values, moment, fired=rule in fired).with_facts(read) for rule in rules]
+
+    def _why(
+        self, identifier: str, values: list[Any], moment: datetime | None, *, fired: bool
+    ) -> RuleExplanation:
+        rule = self._by_id[identifier]
+        if rule is None:
             never = ConditionExplanation("/enabled", "enabled", "false")
             return RuleExplanation(
-                rule, "false", fired=False, condition=never, reason="the rule is not enabled"
+                identifier, "false", fired=False, condition=never, reason="the rule is not enabled"
             )
-        raise KeyError(rule)
+        explained = explain_rule(rule, self._bound, values, fired=fired)
+        if not rule.is_valid_at(moment):
+            reason = "the moment is outside the rule's validity period"
+            return msgspec.structs.replace(explained, reason=reason)
+        return explained
 
 
 def _is_rows(condition: Bound) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -75,6 +77,45 @@ def test_an_explanation_says_why_and_why_not(owner: Caller, discount: dict[str, 
     assert not told["big"]["fired"]
     (stopper,) = told["big"]["stopped_by"]
     assert (stopper["field"], stopper["verdict"], stopper["fact"]) == ("amount", "false", 500)
+
+
+def test_an_evaluation_of_a_large_set_is_explained_page_by_page(owner: Caller) -> None:
+    several = [{"id": f"r{n}", "condition": above(n)} for n in range(600)]
+    document = {"facts": {"amount": {"type": "number"}}, "rules": several, "hit_policy": "collect"}
+    owner.call(
+        exchange.import_,
+        raw=json.dumps(document),
+        headers={"Content-Type": "application/json"},
+        query={"key": "large"},
+    ).ok(201)
+    place = {"id": "large"}
+    owner.call(publishing.publish, path=place).ok(201)
+    asked = {"facts": {"amount": 2}}
+    made = owner.call(evaluations.evaluate, asked, path=place, query={"explain": "true"}).ok()
+    assert (len(made["explanation"]), made["unexplained"]) == (500, 100)
+    pages, query = [], {"limit": "200"}
+    while query:
+        told = owner.call(evaluations.explanation, path={"id": made["id"]}, query=query).ok()
+        pages += told["items"]
+        query = {"limit": "200", "cursor": told["next"]} if told.get("next") else {}
+    assert [each["rule"] for each in pages] == [f"r{n}" for n in range(600)]
+    assert [each["rule"] for each in pages if each["fired"]] == made["fired"] == ["r0", "r1"]
+    assert pages[:500] == made["explanation"]
+    one = {"rule": "r599"}
+    (told,) = owner.call(evaluations.explanation, path={"id": made["id"]}, query=one).ok()["items"]
+    assert (told["stopped_by"][0]["fact"], told["stopped_by"][0]["test"]) == (2, "amount gt 599")
+    unknown = owner.call(evaluations.explanation, path={"id": made["id"]}, query={"rule": "r600"})
+    unknown.problem(404)
+
+
+def above(amount: int) -> dict[str, Any]:
+    return {"kind": "row", "field": "amount", "operator": "gt", "value": amount}
+
+
+def test_a_refused_evaluation_is_explained_by_its_refusal(owner: Caller, discount: dict[str, str]) -> None:
+    refused = owner.call(evaluations.evaluate, {"facts": {"country": 7}}, path=discount).problem(422)
+    path = {"id": refused["evaluation"]}
+    assert owner.call(evaluations.explanation, path=path).problem(409)["detail"] == refused["detail"]
 
 
 def test_facts_that_do_not_fit_are_refused_and_the_evaluation_kept(
@@ -261,32 +302,46 @@ def test_another_tenant_sees_nothing_of_it(
     decide(stranger, discount, 500).problem(404)
 
 
-def test_a_publish_during_evaluations_mixes_no_versions(owner: Caller, discount: dict[str, str]) -> None:
-    """Each decision is wholly the version's that it names."""
-    seen: list[tuple[int, int]] = []
-    failures: list[str] = []
+def test_a_publish_during_a_thousand_evaluations_mixes_no_versions(
+    owner: Caller, discount: dict[str, str]
+) -> None:
+    """Four callers decide while one publishes: each decision is wholly the version's that it names."""
+    question = {"facts": {"country": "CH", "amount": 500}}
+    told = {1: (5, "small")} | {n: (5 + n, "small" if n % 2 else "big") for n in range(2, 8)}
+    seen: list[dict[str, Any]] = []
 
-    def evaluating() -> None:
-        for _ in range(60):
-            answer = decide(owner, discount, 500)
-            if answer.status != 200:
-                failures.append(answer.text)
-                return
-            seen.append((answer.json["set_version"], answer.json["outputs"]["percent"]))
+    def deciding(caller: int) -> None:
+        for n in range(50):
+            if (n + caller) % 2:
+                seen.append(owner.call(evaluations.evaluate, question, path=discount).ok())
+            else:
+                asked = {"items": [question["facts"]] * 9}
+                batch = owner.call(evaluations.evaluate_batch, asked, path=discount).ok()["items"]
+                assert len({each["set_version"] for each in batch}) == 1
+                seen.extend(batch)
 
-    read = owner.call(rules.list_, path=discount).ok()["items"][1]
-    runner = threading.Thread(target=evaluating)
-    runner.start()
-    version = read["version"]
-    for percent in (6, 7, 8):
-        place = discount | {"rule_id": read["id"]}
-        changed = rule("small", "CH", 100, percent)
-        owner.call(rules.replace, changed, path=place, headers={"If-Match": f'"{version}"'}).ok()
-        version += 1
-        owner.call(publishing.publish, path=discount).ok(201)
-    runner.join()
-    assert not failures
-    assert set(seen) <= {(1, 5), (2, 6), (3, 7), (4, 8)}
+    found = {each["key"]: each for each in owner.call(rules.list_, path=discount).ok()["items"]}
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(deciding, caller) for caller in range(4)]
+        for number in range(2, 8):
+            while len(seen) < 120 * (number - 1) and not any(each.done() for each in running):
+                time.sleep(0.002)
+            percent, winner = told[number]
+            for key, read in found.items():
+                above, given = (100, percent) if key == winner else (9_000, 99)
+                changed = rule(key, "CH", above, given)
+                match = {"If-Match": f'"{read["version"] + number - 2}"'}
+                place = discount | {"rule_id": read["id"]}
+                owner.call(rules.replace, changed, path=place, headers=match).ok()
+            assert owner.call(publishing.publish, path=discount).ok(201)["number"] == number
+        for each in running:
+            each.result()
+    assert len(seen) == 1000
+    assert {decision["set_version"] for decision in seen} == set(told)
+    for decision in seen:
+        percent, winner = told[decision["set_version"]]
+        assert (decision["outputs"], decision["fired"]) == ({"percent": percent}, [winner])
+    assert decide(owner, discount, 500).ok()["set_version"] == 7
 
 
 def test_the_graph_reads_a_set_with_its_rules_and_evaluations(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rules.engine.chain import Chain, evaluate_chain
+from rules.engine.chain import Chain, evaluate_chain, explain_chain
 from rules.engine.compile import compile_rules
 from rules.engine.model import (
     Add,
@@ -44,6 +44,22 @@ def test_one_rule_s_output_is_the_next_rule_s_fact() -> None:
     ]
     assert found.evaluation.outputs == {"b": 2, "c.d": 3, "done": True}
     assert found.facts == {"a": 1, "b": 2, "c": {"d": 3}, "done": True}
+
+
+def test_a_rule_of_a_chain_is_explained_over_what_it_saw() -> None:
+    given = {"a": 1}
+    rules = (
+        Rule("once", (Set("b", 2),), Not(Row("b", Operator.EXISTS))),
+        Rule("then", (Set("c.d", 3),), Row("b", Operator.EQ, 2)),
+        Rule("never", (), Row("c.d", Operator.GT, 3)),
+        Rule("off", enabled=False),
+    )
+    matcher = compile_rules(RuleSet(FACTS, rules, hit_policy=HitPolicy.COLLECT, chaining=True))
+    found = evaluate_chain(matcher, given)
+    once, then, never, off = explain_chain(matcher, [rule.id for rule in rules], given, found)
+    assert (once.fired, once.verdict, then.fired, then.verdict) == (True, "true", True, "true")
+    assert [(leaf.test, leaf.fact) for leaf in never.stopped_by] == [("c.d gt 3", 3)]
+    assert off.reason == "the rule is not enabled"
 
 
 def test_a_conclusion_stays_when_its_premise_is_overtaken() -> None:
