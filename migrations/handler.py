@@ -9,10 +9,10 @@ from sqlalchemy import Connection, text
 
 from common import database, logs, manifest
 from common.errors import Invalid
-from common.operation import PLATFORM, Uses, custom_resource
+from common.operation import PLATFORM, SERVICES, Uses, custom_resource
 from common.settings import settings
 from migrations import runner
-from migrations.security import login, role_password
+from migrations.security import login, reader, role_password
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -49,8 +49,7 @@ def migrate(event: dict[str, Any]) -> dict[str, Any]:
 def _settle(connection: Connection) -> None:
     """After an upgrade: the logins can sign in, and the permission catalogue is this release's."""
     admin_password = database.url_of(settings()).password
-    for name in (*_services(connection), PLATFORM):
-        role = login(name)
+    for role in _logins(connection):
         if settings().database_url:
             secret = role_password(str(admin_password or ""), role)
             connection.execute(text(f"alter role {role} password '{secret}'"))
@@ -60,13 +59,13 @@ def _settle(connection: Connection) -> None:
     connection.commit()
 
 
-def _services(connection: Connection) -> list[str]:
-    members = text("""
-        select m.rolname from pg_auth_members a
-        join pg_roles g on g.oid = a.roleid join pg_roles m on m.oid = a.member
-        where g.rolname = 'groundwork_service' and m.rolcanlogin
-    """)
-    return [name.removeprefix("groundwork_") for name in connection.execute(members).scalars()]
+def _logins(connection: Connection) -> list[str]:
+    """Those that there are at this revision, or that another database of the cluster has brought."""
+    names = [role for name in (*SERVICES, PLATFORM) for role in (login(name), reader(name))]
+    found = connection.execute(
+        text("select rolname from pg_roles where rolname = any(:names)"), {"names": names}
+    )
+    return list(found.scalars())
 
 
 def _publish_permissions(connection: Connection) -> None:

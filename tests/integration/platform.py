@@ -112,9 +112,10 @@ class Platform:
         try:
             yield platform
         finally:
-            for configuration in platform.settings.values():
-                database.engine_for(configuration).dispose()
-            database.engine_for.cache_clear()
+            for engines in (database.engine_for, database.reader_for):
+                for configuration in platform.settings.values():
+                    engines(configuration).dispose()
+                engines.cache_clear()
             verifier_for.cache_clear()
             cluster.drop_database(name)
 

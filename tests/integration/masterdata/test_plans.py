@@ -66,7 +66,7 @@ def _statement(platform: Platform, owner: Caller, **query: Any) -> tuple[str, An
     from common import database
 
     platform.use("masterdata")
-    engine = database.engine()
+    engine = database.reader()
     event.listen(engine, "before_cursor_execute", note)
     try:
         owner.call(customers.list_, query=query).ok()

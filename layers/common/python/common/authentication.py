@@ -31,16 +31,17 @@ class Token:
         return self.claims.principal()
 
 
-def verifier() -> Verifier:
-    """The container's verifier."""
-    return verifier_for(settings())
+def verifier(*, reads_only: bool) -> Verifier:
+    """The container's verifier, which reads the keys by the login that its operation has."""
+    return verifier_for(settings(), reads_only)
 
 
 @cache
-def verifier_for(configuration: Settings) -> Verifier:
+def verifier_for(configuration: Settings, reads_only: bool) -> Verifier:
     """The verifier that goes with some settings."""
+    engine_for = database.reader_for if reads_only else database.engine_for
     return Verifier(
-        lambda: _read_keys(database.engine_for(configuration)),
+        lambda: _read_keys(engine_for(configuration)),
         issuer=configuration.issuer,
         audience=configuration.audience,
     )
@@ -54,16 +55,16 @@ def _read_keys(engine: Engine) -> list[Mapping[str, Any]]:
         return keys
 
 
-def authenticate(request: Request, now: datetime) -> Token:
+def authenticate(request: Request, now: datetime, *, reads_only: bool) -> Token:
     """The token of the ``Authorization`` header (RFC 6750), verified."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not credentials:
         raise Unauthenticated()
-    return Token(*verifier().verify(credentials.strip(), now))
+    return Token(*verifier(reads_only=reads_only).verify(credentials.strip(), now))
 
 
 def confirm(token: Token, work: Work) -> None:
     """Refuse a token whose key has been withdrawn, as the transaction's first round trip reports."""
     if token.kid not in work.live_keys:
-        verifier().forget(token.kid)
+        verifier(reads_only=work.reads_only).forget(token.kid)
         raise Unauthenticated("The token's key was withdrawn; sign in again.")

@@ -1,4 +1,7 @@
-"""One database connection per container, checked when it fails instead of whenever it is used."""
+"""One database connection per container, checked when it fails instead of whenever it is used.
+
+A process that stands for several operations has one for each login: a service's own, and its reader's.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
+from common import logins
 from common.postgres import Connection, InterfaceError
 from common.settings import Settings, secret, settings
 
@@ -85,12 +89,35 @@ def engine() -> Engine:
     return engine_for(settings())
 
 
+def reader() -> Engine:
+    """The engine of an operation that only reads."""
+    return reader_for(settings())
+
+
 @cache
 def engine_for(configuration: Settings) -> Engine:
     """The engine that goes with some settings."""
+    return _open(configuration, url_of(configuration))
+
+
+@cache
+def reader_for(configuration: Settings) -> Engine:
+    """The engine that goes with some settings and signs in as their service's reader.
+
+    Settings that name another login than the service's own, such as its reader, mean it.
+    """
+    url = url_of(configuration)
+    if url.username != logins.login(configuration.service):
+        return engine_for(configuration)
+    role = logins.reader(configuration.service)
+    password = logins.reader_password(url.password, role) if url.password else None
+    return _open(configuration, url.set(username=role, password=password))
+
+
+def _open(configuration: Settings, url: URL) -> Engine:
     kept = "" if configuration.database_url else configuration.database_secret_arn
     iam = not configuration.database_url and not kept
-    return open_engine(url_of(configuration), iam=iam, secret_arn=kept)
+    return open_engine(url, iam=iam, secret_arn=kept)
 
 
 def is_disconnect(error: BaseException) -> bool:

@@ -106,7 +106,7 @@ def _timed(name: str, check: Callable[[], str]) -> Check:
 def _query(statement: str) -> str | None:
     for attempt in (1, 2):
         try:
-            with database.engine().begin() as connection:
+            with database.reader().begin() as connection:
                 answer: str | None = connection.execute(text(statement)).scalar_one_or_none()
                 return answer
         except (SQLAlchemyError, OSError) as error:
