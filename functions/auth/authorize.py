@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,18 +15,21 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from auth import (
+    browser_sessions,
     client_authentication,
     credentials,
+    id_token_hints,
     issuing,
     one_time_tokens,
     redirects,
     sealing,
     sign_in_page,
 )
+from auth.browser_sessions import BrowserSession
 from auth.client_authentication import Client
 from auth.credentials import Presented
 from auth.errors import BadCredentials, Busy, OneTimeCodeRequired, Throttled
-from auth.events import LoginFailed, UserLocked
+from auth.events import LoginFailed, SessionRefreshed, SessionRevoked, SessionStarted, UserLocked
 from auth.issuer import issuer
 from auth.tables import tenants
 from common.binding import FORM
@@ -36,6 +40,9 @@ from common.work import Work
 
 CODE_LIFETIME = timedelta(seconds=60)
 HTML = "text/html; charset=utf-8"
+ASKING = {"login", "consent", "select_account"}
+"""Prompts that want the user asked. A tenant's administrators register its applications and bound what these
+may do, so there is nothing else to consent to: the sign-in page says which application it is for."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7636, 4.2: a SHA-256 in base64url
 _COOKIE_LIFETIME = 3600
 """Seconds in which a form must be sent."""
@@ -54,7 +61,9 @@ class AuthorizationRequest(Struct, frozen=True, kw_only=True):
     code_challenge_method: str = ""
     response_mode: str = ""
     prompt: str = ""
+    max_age: str = ""
     login_hint: str = ""
+    id_token_hint: str = ""
     request: str = ""
     request_uri: str = ""
 
@@ -89,23 +98,38 @@ class _Asking:
     tenant: str
 
 
-@operation("GET /auth/authorize", permission=PUBLIC, uses={Uses.SIGNING}, produces=HTML)
+@operation(
+    "GET /auth/authorize",
+    permission=PUBLIC,
+    emits=SessionRefreshed,
+    uses={Uses.SIGNING},
+    produces=HTML,
+    writes=True,
+)
 def show(asked: AuthorizationRequest, request: Request, work: Work) -> Response[Any]:
-    """Show the sign-in page for an authorization request (code flow; PKCE with S256 is required)."""
+    """Answer an authorization request (code flow; PKCE with S256 is required).
+
+    Who is signed in to the tenant in this browser goes back to the client with a code; others get the sign-in
+    page. ``prompt``, ``max_age``, ``login_hint`` and ``id_token_hint`` are heeded.
+    """
     try:
         asking = _asking(asked, work)
         _check(asked)
+        signed_in = _signed_in(asked, request, work)
     except _Unreturnable as error:
         return _refused(str(error))
     except _Returned as error:
         return _back(asked, request, 302, error=error.error, error_description=str(error))
+    if signed_in is not None:
+        browser_sessions.keep(signed_in, request, work)
+        return _back(asked, request, 302, code=_code(asked, asking, signed_in, work))
     return _form(asked, asking, request, email=asked.login_hint, message="", status=200)
 
 
 @operation(
     "POST /auth/authorize",
     permission=PUBLIC,
-    emits=(LoginFailed, UserLocked),
+    emits=(LoginFailed, UserLocked, SessionStarted, SessionRefreshed, SessionRevoked),
     uses={Uses.SIGNING},
     media_types=(FORM,),
     produces=HTML,
@@ -136,21 +160,13 @@ def sign_in(sent: SignIn, request: Request, work: Work) -> Response[Any]:
         return again("Address or password is wrong. After several tries, wait a moment.", 401)
     except (Throttled, Busy) as error:
         return again(error.detail, error.status, error.headers)
-    code = one_time_tokens.make(
-        work,
-        subject.id,
-        "code",
-        CODE_LIFETIME,
-        {
-            "client_id": str(asking.client.id),
-            "redirect_uri": sent.redirect_uri,
-            "code_challenge": sent.code_challenge,
-            "scope": issuing.narrowed(sent.scope, asking.client.permissions),
-            "nonce": sent.nonce or None,
-            "methods": methods,
-        },
+    signed_in, cookie = browser_sessions.start(subject, methods, request, work)
+    told = (
+        {"code": _code(sent, asking, signed_in, work)}
+        if _is_meant(sent, signed_in, request, work)
+        else {"error": "login_required", "error_description": "Somebody else has signed in than was meant."}
     )
-    return _back(sent, request, 303, code=code)
+    return _back(sent, request, 303, {"Set-Cookie": cookie}, **told)
 
 
 def _asking(asked: AuthorizationRequest, work: Work) -> _Asking:
@@ -176,25 +192,76 @@ def _check(asked: AuthorizationRequest) -> None:
         raise _Returned("invalid_request", "response_mode is query.")
     if asked.code_challenge_method != "S256" or not _CHALLENGE.fullmatch(asked.code_challenge):
         raise _Returned("invalid_request", "Send code_challenge with code_challenge_method=S256 (RFC 7636).")
-    if "none" in asked.prompt.split():
-        raise _Returned("login_required", "There is no session to go on with; the user has to sign in.")
+    if "none" in (prompts := asked.prompt.split()) and len(prompts) > 1:
+        raise _Returned("invalid_request", "prompt=none goes with no other.")
+    if asked.max_age and not (
+        asked.max_age.isascii() and asked.max_age.isdigit() and len(asked.max_age) < 10
+    ):
+        raise _Returned("invalid_request", "max_age is a number of seconds.")
     if len(asked.state) > 2000 or len(asked.nonce) > 500 or len(asked.scope) > 2000:
         raise _Returned("invalid_request", "A parameter is too long.")
 
 
-def _back(asked: AuthorizationRequest, request: Request, status: int, **told: str) -> Response[Any]:
+def _signed_in(asked: AuthorizationRequest, request: Request, work: Work) -> BrowserSession | None:
+    """The browser's session if it will do, else None: sign in (OpenID Connect Core 1.0, 3.1.2.1)."""
+    prompts = set(asked.prompt.split())
+    found = browser_sessions.present(request, work.tenant, work)
+    if (
+        found is not None
+        and not prompts & ASKING
+        and asked.login_hint.strip().lower() in ("", found.subject.email)
+        and not (asked.max_age and work.now - found.authenticated_at > timedelta(seconds=int(asked.max_age)))
+        and _is_meant(asked, found, request, work)
+    ):
+        return found
+    if "none" in prompts:
+        raise _Returned("login_required", "There is no session to go on with; the user has to sign in.")
+    return None
+
+
+def _is_meant(asked: AuthorizationRequest, found: BrowserSession, request: Request, work: Work) -> bool:
+    """Whether the user is the one of the ID token that the client sent along, if it did."""
+    hint = id_token_hints.read(asked.id_token_hint, request, work) if asked.id_token_hint else None
+    return hint is None or hint.sub == found.subject.id
+
+
+def _code(asked: AuthorizationRequest, asking: _Asking, signed_in: BrowserSession, work: Work) -> str:
+    return one_time_tokens.make(
+        work,
+        signed_in.subject.id,
+        "code",
+        CODE_LIFETIME,
+        {
+            "client_id": str(asking.client.id),
+            "redirect_uri": asked.redirect_uri,
+            "code_challenge": asked.code_challenge,
+            "scope": issuing.narrowed(asked.scope, asking.client.permissions),
+            "nonce": asked.nonce or None,
+            "methods": list(signed_in.methods),
+            "browser_id": str(signed_in.id),
+            "authenticated_at": signed_in.authenticated_at.isoformat(),
+        },
+    )
+
+
+def _back(
+    asked: AuthorizationRequest,
+    request: Request,
+    status: int,
+    more: Mapping[str, str] | None = None,
+    **told: str,
+) -> Response[Any]:
     """To the client's redirect URI, with ``state`` and, against mix-up, ``iss`` (RFC 9207)."""
     target = redirects.with_query(
         asked.redirect_uri, **told, state=asked.state[:2000] or None, iss=issuer(request)
     )
-    headers = sign_in_page.headers() | {"Location": target}
+    headers = sign_in_page.headers() | {"Location": target} | dict(more or {})
     return Response("", status=status, headers=headers, media_type=HTML)
 
 
 def _refused(message: str) -> Response[Any]:
-    return Response(
-        sign_in_page.refusal(message), status=400, headers=sign_in_page.headers(), media_type=HTML
-    )
+    page = sign_in_page.message("Sign-in is not possible", message, wrong=True)
+    return Response(page, status=400, headers=sign_in_page.headers(), media_type=HTML)
 
 
 def _form(

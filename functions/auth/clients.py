@@ -35,6 +35,8 @@ class NewClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         default_factory=lambda: ["client_credentials"]
     )
     redirect_uris: Annotated[list[str], Meta(max_length=20)] = []
+    post_logout_redirect_uris: Annotated[list[str], Meta(max_length=20)] = []
+    """Where users may be sent who were signed out at the application's wish."""
     permissions: Annotated[list[str], Meta(max_length=200)] = []
     public: bool = False
     """An application that can keep no secret: in a browser, on a phone."""
@@ -48,6 +50,7 @@ class Client(Struct, frozen=True, kw_only=True):
     name: str
     grant_types: list[str]
     redirect_uris: list[str]
+    post_logout_redirect_uris: list[str]
     permissions: list[str]
     public: bool
     token_alg: str
@@ -86,6 +89,7 @@ def create(new: NewClient, work: Work) -> ClientWithSecret:
             secret_hash=digest(secret.encode()) if secret else None,
             grant_types=list(dict.fromkeys(new.grant_types)),
             redirect_uris=list(dict.fromkeys(new.redirect_uris)),
+            post_logout_redirect_uris=list(dict.fromkeys(new.post_logout_redirect_uris)),
             permissions=grants.minimal(new.permissions),
             token_alg=new.token_alg,
             created_at=work.now,
@@ -104,6 +108,7 @@ def create(new: NewClient, work: Work) -> ClientWithSecret:
             new.public,
             row.token_alg,
             row.version,
+            row.post_logout_redirect_uris,
         )
     )
     return ClientWithSecret(**_fields(row), client_secret=secret)
@@ -182,9 +187,14 @@ def _check(new: NewClient) -> None:
         raise Invalid.at("/grant_types", "refresh_token goes with authorization_code.")
     if new.public and "client_credentials" in new.grant_types:
         raise Invalid.at("/public", "A service account keeps a secret; it cannot be public.")
-    for place, uri in enumerate(new.redirect_uris):
-        if (why := redirects.fault(uri)) is not None:
-            raise Invalid.at(f"/redirect_uris/{place}", f"The redirect URI cannot be used: {why}.")
+    if new.post_logout_redirect_uris and not code:
+        raise Invalid.at(
+            "/post_logout_redirect_uris", "Only an application that users sign in to signs them out."
+        )
+    for field_name in ("redirect_uris", "post_logout_redirect_uris"):
+        for place, uri in enumerate(getattr(new, field_name)):
+            if (why := redirects.fault(uri)) is not None:
+                raise Invalid.at(f"/{field_name}/{place}", f"The redirect URI cannot be used: {why}.")
 
 
 def _new_secret() -> str:
@@ -216,6 +226,7 @@ def _fields(row: Row[Any]) -> dict[str, Any]:
         "name": row.name,
         "grant_types": row.grant_types,
         "redirect_uris": row.redirect_uris,
+        "post_logout_redirect_uris": row.post_logout_redirect_uris,
         "permissions": row.permissions,
         "public": row.secret_hash is None,
         "token_alg": row.token_alg,

@@ -20,7 +20,7 @@ from common.work import Work
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """Provider metadata (OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 9207)."""
+    """Provider metadata (OpenID Connect Discovery 1.0; RP-Initiated Logout 1.0; RFC 8414; RFC 9207)."""
 
     issuer: str
     authorization_endpoint: str
@@ -29,6 +29,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     jwks_uri: str
     introspection_endpoint: str
     revocation_endpoint: str
+    end_session_endpoint: str
     scopes_supported: list[str]
     response_types_supported: list[str]
     response_modes_supported: list[str]
@@ -39,6 +40,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     introspection_endpoint_auth_methods_supported: list[str]
     revocation_endpoint_auth_methods_supported: list[str]
     code_challenge_methods_supported: list[str]
+    prompt_values_supported: list[str]
     claims_supported: list[str]
     authorization_response_iss_parameter_supported: bool
     claims_parameter_supported: bool
@@ -68,6 +70,7 @@ def metadata(request: Request) -> Response[Metadata]:
         jwks_uri=f"{base}/.well-known/jwks.json",
         introspection_endpoint=f"{base}/introspect",
         revocation_endpoint=f"{base}/revoke",
+        end_session_endpoint=f"{base}/end-session",
         scopes_supported=list(OPENID_SCOPES),
         response_types_supported=["code"],
         response_modes_supported=["query"],
@@ -78,6 +81,7 @@ def metadata(request: Request) -> Response[Metadata]:
         introspection_endpoint_auth_methods_supported=["client_secret_basic", "client_secret_post"],
         revocation_endpoint_auth_methods_supported=list(client_authentication.METHODS),
         code_challenge_methods_supported=["S256"],
+        prompt_values_supported=["none", "login", "consent", "select_account"],
         claims_supported=[
             "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid",
             "name", "email", "email_verified", "tenant",

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, update
 
 from auth.events import SessionRevoked
+from auth.issuing import BROWSER
 from auth.tables import sessions
 from common.work import Work
 
@@ -15,7 +16,10 @@ Reason = Literal["user", "administrator", "logout", "reuse", "password", "deacti
 
 
 def end(work: Work, reason: Reason, *which: ColumnElement[bool]) -> list[UUID]:
-    """Revoke those of the tenant's living sessions that the conditions mean; their ids."""
+    """Revoke those of the tenant's living sessions that the conditions mean; their ids.
+
+    With a browser's own session go those that applications got on its strength.
+    """
     ended = (
         update(sessions)
         .where(
@@ -25,11 +29,17 @@ def end(work: Work, reason: Reason, *which: ColumnElement[bool]) -> list[UUID]:
             *which,
         )
         .values(revoked_at=work.now, version=sessions.c.version + 1)
-        .returning(sessions.c.id, sessions.c.user_id, sessions.c.version)
+        .returning(sessions.c.id, sessions.c.user_id, sessions.c.client_id, sessions.c.version)
     )
     rows = work.execute(ended).all()
     for row in rows:
         work.emit(SessionRevoked(row.id, row.user_id, reason, row.version))
+    if browsers := [row for row in rows if row.client_id == BROWSER]:
+        theirs = (
+            sessions.c.user_id.in_({row.user_id for row in browsers}),
+            sessions.c.browser_id.in_([row.id for row in browsers]),
+        )
+        return [*(row.id for row in rows), *end(work, reason, *theirs)]
     return [row.id for row in rows]
 
 

@@ -225,6 +225,7 @@ class ClientCreated(msgspec.Struct, frozen=True):
     public: bool
     token_alg: str
     version: int
+    post_logout_redirect_uris: list[str] = []
 
 
 @event("auth.client.updated")

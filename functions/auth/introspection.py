@@ -149,6 +149,8 @@ def _of_refresh(offered: str, client: Client, request: Request, work: Work) -> I
     ).one_or_none()
     if row is None or not refresh.lives(row, work) or not refresh.current(row, token):
         return INACTIVE
+    if row.client_id == issuing.BROWSER:
+        return INACTIVE
     subject = subjects.by_id(work, row.user_id)
     if subject is None or subject.status != "active":
         return INACTIVE

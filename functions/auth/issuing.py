@@ -25,6 +25,9 @@ from common.work import Work
 
 FIRST_PARTY = "groundwork"
 """The client id of the platform's own sign-in."""
+BROWSER = "browser"
+"""The client id of a browser's own session, see :mod:`auth.browser_sessions`."""
+ID_TOKEN = "JWT"  # noqa: S105 - its ``typ``, by which it is told from an access token
 
 _STORE = insert(sessions)
 
@@ -70,7 +73,7 @@ class Session:
     scope: Sequence[str] | None
     """What the client may have of the user's: permissions and OpenID scopes; None: all permissions."""
     methods: Sequence[str]
-    created_at: datetime
+    authenticated_at: datetime
     expires_at: datetime
 
 
@@ -82,12 +85,17 @@ def start(
     *,
     client_id: str = FIRST_PARTY,
     scope: Sequence[str] | None = None,
+    authenticated_at: datetime | None = None,
+    browser: UUID | None = None,
 ) -> tuple[Session, Opaque]:
-    """Start a session: the family of all refresh tokens that follow from one sign-in."""
-    policy = subject.settings
-    session = Session(
-        uuid7(), client_id, scope, methods, work.now, work.now + timedelta(seconds=policy.session_seconds)
-    )
+    """Start a session: the family of all refresh tokens that follow from one sign-in.
+
+    ``browser`` is the browser's session on whose strength it is begun, ``authenticated_at`` when its user did
+    sign in.
+    """
+    lifetime = timedelta(seconds=subject.settings.session_seconds)
+    since = authenticated_at or work.now
+    session = Session(uuid7(), client_id, scope, methods, since, work.now + lifetime)
     refresh = Opaque.fresh(work.tenant, session.id)
     row = {
         "id": session.id,
@@ -102,6 +110,8 @@ def start(
         "refresh_hash": refresh.digest,
         "source_ip": request.source_ip,
         "user_agent": request.user_agent,
+        "authenticated_at": authenticated_at,
+        "browser_id": browser,
     }
     work.execute(_STORE, row)
     work.emit(
@@ -193,7 +203,7 @@ def _id_token(
             aud=session.client_id,
             exp=access.exp,
             iat=access.iat,
-            auth_time=int(session.created_at.timestamp()),
+            auth_time=int(session.authenticated_at.timestamp()),
             sid=session.id,
             amr=[*session.methods, *(["mfa"] if len(session.methods) > 1 else [])],
             nonce=nonce,
@@ -201,5 +211,5 @@ def _id_token(
             email=subject.email if email else None,
             email_verified=subject.email_verified if email else None,
         ),
-        "JWT",
+        ID_TOKEN,
     )

@@ -127,7 +127,8 @@ def lives(row: Row[Any], work: Work) -> bool:
 
 
 def _session(row: Row[Any]) -> Session:
-    return Session(row.id, row.client_id, row.scope, row.methods, row.created_at, row.expires_at)
+    since = row.authenticated_at or row.created_at
+    return Session(row.id, row.client_id, row.scope, row.methods, since, row.expires_at)
 
 
 def _refused(detail: str) -> RefreshRefused:

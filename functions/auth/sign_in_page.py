@@ -1,4 +1,4 @@
-"""The sign-in page: one form, no script, nothing loaded from anywhere."""
+"""The pages of signing in and out: a form at most, no script, nothing loaded from anywhere."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ _FORM = """
 </form>
 <a href="{cancel}">Cancel</a>
 """
+_QUESTION = """
+<h1>Sign out</h1>
+<p>{asks} You will be signed out of all applications that you use in this browser with the same account.</p>
+<form method="post" action="end-session">
+{hidden}
+<button type="submit">Sign out</button>
+</form>
+"""
 
 
 def form(
@@ -72,19 +80,26 @@ def form(
             email=escape(email),
             message=f'<p class="error" role="alert">{escape(message)}</p>' if message else "",
             cancel=escape(cancel),
-            hidden="\n".join(
-                f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
-                for name, value in hidden.items()
-            ),
+            hidden=_inputs(hidden),
         ),
     )
 
 
-def refusal(message: str) -> str:
-    """The page for a request that names no client to return to."""
+def question(*, client: str, hidden: Mapping[str, str]) -> str:
+    """The page that asks whether to sign out, for a client if it has said which it is."""
     return _page(
-        "Sign-in is not possible", f'<h1>Sign-in is not possible</h1><p class="error">{escape(message)}</p>'
+        "Sign out",
+        _QUESTION.format(
+            asks=f"{escape(client)} asks you to sign out." if client else "Do you want to sign out?",
+            hidden=_inputs(hidden),
+        ),
     )
+
+
+def message(title: str, text: str, *, wrong: bool = False) -> str:
+    """A page that says something: what was done, or why nothing was."""
+    kind = ' class="error"' if wrong else ""
+    return _page(title, f"<h1>{escape(title)}</h1><p{kind}>{escape(text)}</p>")
 
 
 def headers(form_targets: str = "") -> dict[str, str]:
@@ -100,6 +115,13 @@ def headers(form_targets: str = "") -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
     }
+
+
+def _inputs(hidden: Mapping[str, str]) -> str:
+    return "\n".join(
+        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+        for name, value in hidden.items()
+    )
 
 
 def _page(title: str, main: str) -> str:

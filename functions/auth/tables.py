@@ -121,6 +121,7 @@ clients = Table(
     Column("secret_hash", LargeBinary),  # SHA-256; a public client (RFC 6749, 2.1) has none
     Column("grant_types", ARRAY(Text), nullable=False),
     Column("redirect_uris", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("post_logout_redirect_uris", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("permissions", ARRAY(Text), nullable=False),
     Column("token_alg", Text, nullable=False, server_default="ES256"),
     Column("authorization_version", Integer, nullable=False, server_default="0"),
@@ -155,6 +156,10 @@ sessions = Table(
     Column("source_ip", Text, nullable=False, server_default=""),
     Column("user_agent", Text, nullable=False, server_default=""),
     Column("version", BigInteger, nullable=False, server_default="1"),
+    timestamp("authenticated_at", nullable=True),  # when the user proved to be one, if that was before
+    Column(
+        "browser_id", Uuid
+    ),  # the browser's session on whose strength it was begun, and with which it ends
     UniqueConstraint("tenant_id", "id"),
     ForeignKeyConstraint(["tenant_id", "user_id"], ["auth.users.tenant_id", "auth.users.id"]),
     Index(None, "tenant_id", "user_id", "id"),

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import hmac
 import re
+from datetime import datetime
 from hashlib import sha256
+from uuid import UUID
 
-from auth import client_authentication, issuing, keys, metrics, one_time_tokens, refresh, subjects
+from auth import (
+    browser_sessions,
+    client_authentication,
+    issuing,
+    keys,
+    metrics,
+    one_time_tokens,
+    refresh,
+    subjects,
+)
 from auth.client_authentication import Client
 from auth.errors import GrantRefused, OAuthError, RefreshRefused
 from auth.events import SessionRefreshed, SessionReuseDetected, SessionRevoked, SessionStarted
@@ -96,6 +107,9 @@ def _by_code(asked: TokenRequest, client: Client, request: Request, work: Work) 
     if not _proves(asked.code_verifier, row.data["code_challenge"]):
         raise GrantRefused("code_verifier does not match the code's challenge (RFC 7636).")
     work.act_as(Principal("user", subject.id, work.tenant))
+    browser = UUID(row.data["browser_id"])
+    if not browser_sessions.lives(browser, work):
+        raise GrantRefused("The user has signed out since.")
     session, following = issuing.start(
         subject,
         row.data["methods"],
@@ -103,6 +117,8 @@ def _by_code(asked: TokenRequest, client: Client, request: Request, work: Work) 
         work,
         client_id=str(client.id),
         scope=row.data["scope"],
+        authenticated_at=datetime.fromisoformat(row.data["authenticated_at"]),
+        browser=browser,
     )
     one_time_tokens.use(work, row, session.id)
     return issuing.tokens(

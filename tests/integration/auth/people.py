@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
-from auth import authorize, clients, memberships, roles, sessions, tokens, users
+from auth import authorize, clients, end_session, memberships, roles, sessions, tokens, users
 from common.operation import Operation
 from tests.integration.platform import PASSWORD, Answer, Caller, Platform, event_of
 
@@ -111,7 +111,7 @@ def acting(owner: Caller, client: Mapping[str, Any]) -> Caller:
 
 @dataclass
 class Browser:
-    """A browser at the sign-in page: keeps the cookie, fills the form."""
+    """A browser at the pages of signing in and out: keeps the cookies, fills the forms."""
 
     platform: Platform
     cookies: dict[str, str] = field(default_factory=dict)
@@ -131,12 +131,23 @@ class Browser:
         assert page.status == 200, page.text
         return str(returned(self.submit(page, email=email, password=password))["code"])
 
+    def leave(self, **asked: str) -> Answer:
+        """Go where a client sends who is to be signed out."""
+        return self._send(end_session.show, query=asked)
+
+    def agree(self, page: Answer) -> Answer:
+        """Send the form that asks whether to sign out."""
+        fields = {name: html.unescape(value) for name, value in _HIDDEN.findall(page.text)}
+        return self._send(end_session.sign_out, form=fields)
+
     def _send(self, operation: Operation[..., Any], **options: Any) -> Answer:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         answer = self.platform.call(operation, headers={"Cookie": cookie} if cookie else {}, **options)
         if (given := answer.headers.get("Set-Cookie")) is not None:
             name, _, value = given.split(";")[0].partition("=")
             self.cookies[name] = value
+            if "Max-Age=0" in given:
+                del self.cookies[name]
         return answer
 
 

@@ -15,8 +15,8 @@ _COLUMNS = {
     "users": "id, email, email_verified, name, status, locked_until, version, created_at, updated_at",
     "roles": "id, name, description, permissions, built_in, version, created_at, updated_at",
     "user_roles": "user_id, role_id, assigned_at, assigned_by",
-    "clients": "id, name, grant_types, redirect_uris, permissions, token_alg, version, created_at, "
-    "created_by, updated_at, deleted_at, secret_hash is null as public",
+    "clients": "id, name, grant_types, redirect_uris, post_logout_redirect_uris, permissions, token_alg, "
+    "version, created_at, created_by, updated_at, deleted_at, secret_hash is null as public",
 }
 
 

@@ -236,6 +236,8 @@ def test_the_token_endpoint_is_the_only_one_that_gives_tokens_to_clients() -> No
         "auth.authorize.sign_in",
         "auth.discovery.metadata",
         "auth.email_verifications.confirm",
+        "auth.end_session.show",
+        "auth.end_session.sign_out",
         "auth.exposition.expose",
         "auth.health.health",
         "auth.health.live",
