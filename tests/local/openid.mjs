@@ -1,6 +1,8 @@
 // A relying party as its developers write it, with the package openid-client: discovery, authorization code with
-// PKCE through the real sign-in page, refresh, client credentials, introspection, revocation.
-// Reads {issuer, application, service, redirect, email, password, method} as JSON; prints what it was told.
+// PKCE through the real sign-in page, signing in silently where somebody is signed in already, refresh, client
+// credentials, introspection, revocation, signing out.
+// Reads {issuer, application, service, redirect, afterwards, email, password, method} as JSON; prints what it was
+// told.
 import * as client from "openid-client";
 import { Browser } from "./browser.mjs";
 
@@ -29,21 +31,31 @@ async function refusal(call) {
 
 const config = await discovered(given.application);
 const server = config.serverMetadata();
-const verifier = client.randomPKCECodeVerifier();
-const checks = {
-  pkceCodeVerifier: verifier,
-  expectedState: client.randomState(),
-  expectedNonce: client.randomNonce(),
-  idTokenExpected: true,
-};
-const request = client.buildAuthorizationUrl(config, {
-  redirect_uri: given.redirect,
-  scope: "openid profile email masterdata.customer.read",
-  state: checks.expectedState,
-  nonce: checks.expectedNonce,
-  code_challenge: await client.calculatePKCECodeChallenge(verifier),
-  code_challenge_method: "S256",
-});
+
+// An authorization request, and what its answer is checked by.
+async function asking(more = {}) {
+  const verifier = client.randomPKCECodeVerifier();
+  const checks = {
+    pkceCodeVerifier: verifier,
+    expectedState: client.randomState(),
+    expectedNonce: client.randomNonce(),
+    idTokenExpected: true,
+    maxAge: 300,
+  };
+  const request = client.buildAuthorizationUrl(config, {
+    redirect_uri: given.redirect,
+    scope: "openid profile email masterdata.customer.read",
+    state: checks.expectedState,
+    nonce: checks.expectedNonce,
+    max_age: "300",
+    code_challenge: await client.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: "S256",
+    ...more,
+  });
+  return { request, checks };
+}
+
+const { request, checks } = await asking();
 const page = await browser.open(request);
 const returned = await browser.submit(page, { email: given.email, password: given.password });
 const tokens = await client.authorizationCodeGrant(config, new URL(returned.location), checks);
@@ -62,12 +74,30 @@ const customers = await client.fetchProtectedResource(
 );
 told.customers = await customers.json();
 
+// Nobody is bothered: the browser is sent from one address to the next.
+async function silently() {
+  const { request, checks } = await asking({ prompt: "none", id_token_hint: tokens.id_token });
+  const { location } = await browser.open(request);
+  return client.authorizationCodeGrant(config, new URL(location), checks);
+}
+const second = await silently();
+told.silently = second.claims();
+
 const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
 told.refreshed = { claims: refreshed.claims(), rotated: refreshed.refresh_token !== tokens.refresh_token };
 const narrowed = await client.refreshTokenGrant(config, refreshed.refresh_token, { scope: "openid" });
 told.narrowed = narrowed.scope;
 if (given.method !== "none") {
   told.active = await client.tokenIntrospection(config, narrowed.access_token);
+}
+const leave = client.buildEndSessionUrl(config, {
+  post_logout_redirect_uri: given.afterwards,
+  id_token_hint: second.id_token,
+  state: "bye",
+});
+if (given.signsOut) {
+  told.left = (await browser.open(leave)).location;
+  told.gone = await refusal(silently);
 }
 await client.tokenRevocation(config, narrowed.refresh_token);
 told.afterwards = {

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ from tests.local.stack import PASSWORD, ROOT, Stack, Tenant, problem
 from tests.local.test_federation import node
 
 REDIRECT = "https://app.example/callback"
+AFTERWARDS = "https://app.example/goodbye"
 
 
 def register(owner: Tenant, **client: Any) -> dict[str, Any]:
@@ -37,9 +39,8 @@ def register(owner: Tenant, **client: Any) -> dict[str, Any]:
 def application(owner: Tenant, **more: Any) -> dict[str, Any]:
     """A client that users sign in to."""
     grants = ["authorization_code", "refresh_token"]
-    return register(
-        owner, grant_types=grants, redirect_uris=[REDIRECT], permissions=["masterdata.*.read"], **more
-    )
+    addresses = {"redirect_uris": [REDIRECT], "post_logout_redirect_uris": [AFTERWARDS]} | more
+    return register(owner, grant_types=grants, permissions=["masterdata.*.read"], **addresses)
 
 
 def credentials(client: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +61,8 @@ def test_openid_client_goes_through_the_whole_protocol(stack: Stack, owner: Tena
         "issuer": issuer,
         "api": stack.api,
         "redirect": REDIRECT,
+        "afterwards": AFTERWARDS,
+        "signsOut": public,
         "method": method,
         "application": credentials(application(owner, public=public)),
         "service": None if public else credentials(register(owner, permissions=["masterdata.*"])),
@@ -78,10 +81,14 @@ def test_openid_client_goes_through_the_whole_protocol(stack: Stack, owner: Tena
     assert told["user"]["tenant"] == owner.slug
     assert told["scope"].split() == ["openid", "profile", "email", "masterdata.customer.read"]
     assert told["customers"]["items"] == []
+    assert told["silently"]["sub"] == claims["sub"]
+    assert told["silently"]["auth_time"] == claims["auth_time"]
     assert told["refreshed"]["rotated"] is True
     assert told["refreshed"]["claims"]["auth_time"] == claims["auth_time"]
     assert "email" not in told["narrowed"]
-    if not public:
+    if public:
+        assert (told["left"], told["gone"]) == (f"{AFTERWARDS}?state=bye", "login_required")
+    else:
         assert (told["active"]["active"], told["active"]["sub"]) == (True, claims["sub"])
         assert told["service"] == {
             "scope": "masterdata.*",
@@ -134,6 +141,36 @@ def test_authlib_signs_a_user_in_and_a_service_account(stack: Stack, owner: Tena
     ) as client:
         assert client.fetch_token(grant_type="client_credentials")["scope"] == "auth.user.read"
         assert client.get(f"{stack.api}/auth/users").json()["items"][0]["email"] == owner.email
+
+
+def test_a_persons_browser_signs_in_once_for_two_applications_and_out_of_both(
+    stack: Stack, owner: Tenant, tmp_path: Path
+) -> None:
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("Chromium is not installed")
+    loopback = {
+        "redirect_uris": ["http://127.0.0.1/callback"],
+        "post_logout_redirect_uris": ["http://127.0.0.1/goodbye"],
+    }
+    asked = {
+        "issuer": metadata(stack)["issuer"],
+        "applications": [application(owner, public=True, **loopback)["id"] for _ in range(2)],
+        "email": owner.email,
+        "password": PASSWORD,
+        "program": program,
+        "folder": str(tmp_path),
+    }
+    told = node("sign_in.mjs", "playwright-core", json.dumps(asked))
+    assert told["title"] == f"Sign in to {owner.slug}"
+    assert told["wrong"] == "Address or password is wrong. After several tries, wait a moment."
+    assert [claims["email"] for claims in told["claims"]] == [owner.email] * 2
+    assert told["asked"].startswith("The App asks you to sign out.")
+    assert told["left"] == "/goodbye?state=bye"
+    assert told["afterwards"] == f"Sign in to {owner.slug}"
+    assert told["problems"] == []
+    assert told["cookies"] == {"sign-in": [True, "Lax"], "signed-in": [True, "Lax"]}
+    assert (tmp_path / "sign-in.png").stat().st_size > 5_000
 
 
 Verify = Callable[[str], dict[str, Any]]
@@ -230,7 +267,7 @@ def test_tokens_verify_by_the_published_keys_alone_across_a_rotation(
             assert verify(token)["tid"] == owner.id
         head, body, signature = after[0].split(".")
         with pytest.raises(Exception, match=r"(?i)signature"):
-            verify(f"{head}.{body}.{signature[::-1]}")
+            verify(f"{head}.{body}.{'BA'[signature[0] == 'B']}{signature[1:]}")
 
 
 def test_an_authenticators_codes_sign_in_once_each(stack: Stack, owner: Tenant) -> None:
