@@ -13,8 +13,9 @@ import msgspec
 from sqlalchemy import Row, ScalarSelect, func, select, update
 
 from common.background import Deadline
+from common.listing.conditions import condition
 from common.work import Work
-from masterdata import jobs, selection, storage, tables
+from masterdata import jobs, storage, tables
 from masterdata.entities import RECORDS
 from masterdata.files import columns
 from masterdata.jobs import MEDIA_TYPES, LostLeaseError, Reference
@@ -173,7 +174,7 @@ class _Exporter:
             statement = statement.where(table.c.archived_at.is_(None))
         if self._row.filter:
             known = {**self._entity.searchable, "attributes": table.c.attributes}
-            statement = statement.where(selection.condition(self._row.filter, known))
+            statement = statement.where(condition(self._row.filter, known))
         if after is not None:
             statement = statement.where(table.c.id > after)
         rows = statement.order_by(table.c.id).limit(PAGE).subquery("r")

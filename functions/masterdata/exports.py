@@ -12,9 +12,10 @@ from sqlalchemy import Row
 from common.background import Deadline
 from common.errors import NotFound
 from common.identifiers import uuid7
+from common.listing.conditions import condition
 from common.operation import Uses, on_upload, operation
 from common.work import Work
-from masterdata import export_worker, jobs, selection, storage, tables
+from masterdata import export_worker, jobs, storage, tables
 from masterdata.entities import RECORDS, Many
 from masterdata.jobs import Format
 from masterdata.operations import Filter
@@ -74,7 +75,7 @@ def create(new: NewExport, work: Work) -> Export:
     entity = RECORDS[new.entity].entity
     jobs.demand(work, entity, "read")
     if new.filter:
-        selection.condition(new.filter, {**entity.searchable, "attributes": entity.table.c.attributes})
+        condition(new.filter, {**entity.searchable, "attributes": entity.table.c.attributes})
     made = work.execute(
         tables.exports.insert().returning(tables.exports),
         {

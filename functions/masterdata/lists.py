@@ -23,11 +23,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from common.errors import BadRequest
+from common.listing import orders
+from common.listing.conditions import condition, sort_key
+from common.listing.errors import LanguageError
 from common.paging import Page, Paging, keyset, page
 from common.work import Work
-from masterdata import selection
-from masterdata.language import orders
-from masterdata.language.errors import LanguageError
 from masterdata.matching.folding import fold, patterns
 from masterdata.records import Records, timed, told_rows
 from masterdata.tables import event_store
@@ -72,7 +72,7 @@ def listed(records: Records[N, R], work: Work, paging: Paging, wanted: Wanted) -
         statement = statement.where(table.c.archived_at.is_(None))
     if wanted.filter:
         columns = {**entity.searchable, "attributes": table.c.attributes}
-        statement = statement.where(selection.condition(wanted.filter, columns))
+        statement = statement.where(condition(wanted.filter, columns))
     scope = f"{entity.many}\n{wanted.scope}"
     after = paging.after(scope, [kind for _, kind, _ in order])
     keys = [key.label(f"key_{n}") for n, (key, _, _) in enumerate(order)]
@@ -126,7 +126,7 @@ def _order(records: Records[N, R], wanted: Wanted) -> list[tuple[ColumnElement[A
         raise BadRequest(str(error), parameter="sort") from error
     found = []
     for name, descends in named:
-        key, kind = selection.sort_key(table.c[name], nullable=bool(table.c[name].nullable))
+        key, kind = sort_key(table.c[name], nullable=bool(table.c[name].nullable))
         found.append((key, kind, descends))
     return found
 

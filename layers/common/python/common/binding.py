@@ -17,7 +17,7 @@ from common.clock import Clock
 from common.errors import BadRequest, Invalid, TooLarge, UnsupportedMediaType
 from common.etag import IfMatch
 from common.operation import Operation, Route
-from common.paging import Paging
+from common.paging import Paging, Selection
 from common.principal import Principal
 from common.request import Request, Response
 from common.work import Work
@@ -34,7 +34,7 @@ class Parameter:
     name: str
     kind: str
     """``body``, ``query_struct``, ``path``, ``query``, ``work``, ``principal``, ``clock``, ``paging``,
-    ``if_match`` or ``request``"""
+    ``selection``, ``if_match`` or ``request``"""
     type: Any
     default: Any = inspect.Parameter.empty
 
@@ -48,6 +48,7 @@ _INJECTED: dict[Any, str] = {
     Principal: "principal",
     Clock: "clock",
     Paging: "paging",
+    Selection: "selection",
     IfMatch: "if_match",
     Request: "request",
 }
@@ -119,6 +120,8 @@ class Binder:
                 return lambda request, _work: Paging.of(
                     request.query.get("limit"), request.query.get("cursor")
                 )
+            case "selection":
+                return lambda request, _work: Selection.asked(request.query)
             case "if_match":
                 return lambda request, _work: IfMatch.of(request.headers.get("if-match"))
             case "body":

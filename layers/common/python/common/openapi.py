@@ -71,6 +71,20 @@ PAGING = (
         "schema": {"type": "string"},
     },
 )
+FILTER = {
+    "name": "filter",
+    "in": "query",
+    "description": "A condition in the grammar of SCIM (RFC 7644, 3.4.2.2): `field op value` with op `eq ne "
+    "co sw ew gt ge lt le`, or `field pr`; combined by `and`, `or`, `not (...)`. Values are JSON. "
+    '`created_at ge "2026-01-01T00:00:00Z" and (name co "north" or not (name pr))`',
+    "schema": {"type": "string", "maxLength": 2000},
+}
+SORT = {
+    "name": "sort",
+    "in": "query",
+    "description": "Up to three fields, `-` before one for falling order: `name,-created_at`.",
+    "schema": {"type": "string", "maxLength": 200},
+}
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -173,6 +187,8 @@ def _parameter(parameter: Parameter) -> list[dict[str, Any]]:
     match parameter.kind:
         case "paging":
             return list(PAGING)
+        case "selection":
+            return [*PAGING, FILTER, SORT]
         case "if_match":
             return [_IF_MATCH]
         case "path" | "query":
@@ -267,7 +283,7 @@ def _refusals(operation: Operation[..., Any]) -> list[str]:
         found.add("401")
     if operation.permission not in (PUBLIC, SELF):
         found.add("403")
-    if kinds & {"query", "query_struct", "paging", "path", "body", "if_match"}:
+    if kinds & {"query", "query_struct", "paging", "selection", "path", "body", "if_match"}:
         found.add("400")
     if "path" in kinds:
         found.add("404")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -61,6 +61,19 @@ class Paging(msgspec.Struct, frozen=True):
             raise BadRequest(
                 "The cursor is none of ours; start at the first page.", parameter="cursor"
             ) from error
+
+
+class Selection(Paging, frozen=True):
+    """What the caller asks of a list besides: which of its items (``filter``), in which order (``sort``)."""
+
+    filter: str = ""
+    sort: str = ""
+
+    @classmethod
+    def asked(cls, query: Mapping[str, str]) -> Selection:
+        """From the query string, whose ``filter`` and ``sort`` the list reads (:mod:`common.listing`)."""
+        pages = Paging.of(query.get("limit"), query.get("cursor"))
+        return cls(pages.limit, pages.cursor, query.get("filter", ""), query.get("sort", ""))
 
 
 def cursor_of(scope: str, values: Iterable[Any]) -> str:

@@ -90,7 +90,7 @@ from common.graph_execution import Execution, Resolver
 from common.graph_limits import DepthLimit
 from common.graph_scalars import snake
 from common.operation import PUBLIC, SELF, Operation
-from common.paging import Page, Paging
+from common.paging import Page, Paging, Selection
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
@@ -391,6 +391,11 @@ class _Exposed:
                     value = call.request
                 case "paging":
                     value = Paging.of(_text(arguments.get("first")), arguments.get("after"))
+                case "selection":
+                    asked = Paging.of(_text(arguments.get("first")), arguments.get("after"))
+                    value = Selection(
+                        asked.limit, asked.cursor, arguments.get("filter") or "", arguments.get("sort") or ""
+                    )
                 case "if_match":
                     version = arguments.get("version")
                     value = IfMatch(frozenset("*" if version is None else [str(version)]))

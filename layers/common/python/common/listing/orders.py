@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from masterdata.language.errors import LanguageError
+from common.listing.errors import LanguageError
 
 MAX_FIELDS = 3
 

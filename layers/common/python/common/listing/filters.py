@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from masterdata.language.errors import LanguageError
+from common.listing.errors import LanguageError
 
 MAX_LENGTH = 2000
 MAX_COMPARISONS = 50

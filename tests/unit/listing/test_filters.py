@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masterdata.language import orders
-from masterdata.language.errors import LanguageError
-from masterdata.language.filters import All, Any, Comparison, Not, Present, parse
+from common.listing import orders
+from common.listing.errors import LanguageError
+from common.listing.filters import All, Any, Comparison, Not, Present, parse
 
 
 def test_a_comparison_has_a_field_an_operator_and_a_json_value():

@@ -1,11 +1,11 @@
-"""Filters and orders as SQL over an entity's columns."""
+"""Filters and orders as SQL over a table's columns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -28,11 +28,14 @@ from sqlalchemy import types as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from common.errors import BadRequest
-from masterdata.language import filters
-from masterdata.language.errors import LanguageError
-from masterdata.types import Moment
+from common.listing import filters
+from common.listing.errors import LanguageError
 
 Columns = Mapping[str, ColumnElement[Any]]
+"""What a filter may name. ``attributes``, where it is there, is a JSON object whose members it may name."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 _TEXT_ONLY = ("co", "sw", "ew")
 _KINDS: tuple[tuple[type[sql.TypeEngine[Any]], str], ...] = (
@@ -57,9 +60,9 @@ def sort_key(column: ColumnElement[Any], *, nullable: bool) -> tuple[ColumnEleme
     """What to sort by for a column; never null, so that a cursor can hold it: nothing comes first."""
     kind = column.type
     if isinstance(kind, DateTime):
-        return column, datetime
+        return (func.coalesce(column, literal(_LONG_AGO, kind)) if nullable else column), datetime
     if isinstance(kind, Uuid):
-        return column, UUID
+        return (func.coalesce(column, literal(UUID(int=0), kind)) if nullable else column), UUID
     if isinstance(kind, (Numeric, sql.Integer)):
         of: type[Any] = Decimal if isinstance(kind, Numeric) else int
         return (func.coalesce(column, literal(-1, kind)) if nullable else column), of
@@ -75,12 +78,12 @@ def _condition(term: filters.Filter, columns: Columns) -> ColumnElement[bool]:
         case filters.Not(inner):
             return not_(func.coalesce(_condition(inner, columns), False))
         case filters.Present(field):
-            if (path := _attribute(field)) is not None:
+            if (path := _attribute(field, columns)) is not None:
                 value = _json(columns, path)
                 return and_(value.is_not(None), func.jsonb_typeof(value) != "null")
             return _column(field, columns).is_not(None)
         case filters.Comparison(field, operator, value):
-            if (path := _attribute(field)) is not None:
+            if (path := _attribute(field, columns)) is not None:
                 return _compare_attribute(columns, path, operator, value)
             column = _column(field, columns)
             if value is None:
@@ -88,15 +91,15 @@ def _condition(term: filters.Filter, columns: Columns) -> ColumnElement[bool]:
             return _compare(column, operator, _converted(field, column, operator, value))
 
 
-def _attribute(field: str) -> list[str] | None:
+def _attribute(field: str, columns: Columns) -> list[str] | None:
     head, *path = field.split(".")
-    return path if head == "attributes" and path else None
+    return path if head == "attributes" and path and head in columns else None
 
 
 def _column(field: str, columns: Columns) -> ColumnElement[Any]:
-    if field not in columns:
-        known = ", ".join(sorted(columns))
-        raise LanguageError(f"There is no field {field[:60]!r}; there are {known} and attributes.<name>.")
+    if field not in columns or field == "attributes":
+        known = ", ".join(sorted(name if name != "attributes" else "attributes.<name>" for name in columns))
+        raise LanguageError(f"There is no field {field[:60]!r}; there are {known}.")
     return columns[field]
 
 
@@ -116,7 +119,7 @@ def _converted(field: str, column: ColumnElement[Any], operator: str, value: fil
             pass
     if isinstance(value, str) and isinstance(kind, (DateTime, Uuid)):
         try:
-            return msgspec.convert(value, UUID if isinstance(kind, Uuid) else Moment)
+            return msgspec.convert(value, UUID if isinstance(kind, Uuid) else _Moment)
         except msgspec.ValidationError:
             pass
     wanted = next(words for of, words in _KINDS if isinstance(kind, of))

@@ -1,0 +1,1 @@
+"""How a caller narrows and orders a list: ``filter`` and ``sort``, read here and said in SQL."""
