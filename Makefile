@@ -15,7 +15,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION := 1
 export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
 
-.PHONY: help setup up down status test tools lint format pins docs bench migration validate redrive deploy clean
+.PHONY: help setup up down status test tools lint format pins docs bench migration validate redrive deploy rollback clean
 
 help: ## List the commands
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,11 @@ bench: setup ## Measure, side by side with peers
 migration: setup ## Write a new migration from the tables: make migration m="add vendors"
 	@$(RUN) -m local.migration "$(m)"
 
-deploy: setup ## Deploy a stage: make deploy STAGE=dev
-	@$(RUN) -m infra.deploy $(STAGE)
+deploy: setup ## Deploy a stage: make deploy STAGE=dev [AT_ONCE=1] [KEEP=1]
+	@$(RUN) -m infra.deploy $(STAGE) $(if $(AT_ONCE),--at-once) $(if $(KEEP),--keep)
+
+rollback: setup ## Go back to a release before: make rollback STAGE=prod [RELEASE=...]
+	@$(RUN) -m infra.deploy $(STAGE) --rollback $(RELEASE)
 
 validate: setup ## Check a deployed stage end to end: make validate STAGE=dev
 	@$(RUN) -m infra.validate $(STAGE)

@@ -1,17 +1,20 @@
 """`make deploy STAGE=...`: bring a stage on AWS to this release, in an order that is safe under traffic.
 
-Network and data first, then the platform's functions. These migrate the database and provision the topics,
-which releases before and after a migration both must live with; only then follows the code that needs them.
+What the code stands on first; then the database and the topics are widened, which the release before can live
+with; then callers are taken over, function by function, and the API to its new routes; at last goes what only
+the release before used. `make rollback STAGE=...` goes back.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +22,20 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from common.operation import PLATFORM, SERVICES
+from common.operation import PLATFORM, SERVICES, Route, discover_all
+from infra import revisions
 from infra.cdk import stages
 from infra.cdk.bundling import BUILD, ROOT
+from infra.cdk.names import function_name
 from infra.deployed import Deployed, UnreachableError
-from migrations import runner
+from infra.releases import CODE, NoWayBackError, Release, Releases, templates
+from infra.revisions import OrderError
 
-BEFORE = (("network",), ("data",), (PLATFORM,))
-"""Groups of stacks that go before the database is migrated, one after the other."""
-AFTER = (SERVICES, ("files", "api"), ("observability",))
-"""And those that go after."""
+GROUND = (("network",), ("data",), ("migration",))
+"""Groups of stacks that the code stands on, one after the other."""
+SHIFTS = tuple(f"{owner}-shift" for owner in (PLATFORM, *SERVICES))
+ROUTES = ("files", "api")
+"""What calls the functions by name, so that it follows them."""
 
 
 class DeployError(Exception):
@@ -40,41 +47,71 @@ class Deployment:
     """One stage's deployment; ``run`` starts a command of the CDK and gives its exit status."""
 
     stage: stages.Stage
+    release: str
     say: Callable[[str], None]
     invoke: Callable[[str, dict[str, Any]], dict[str, Any]]
     run: Callable[[Sequence[str]], int]
+    functions: Callable[[], set[str]]
+    """The names of the functions that are deployed."""
     assembly: Path = field(default=BUILD / "assembly")
 
-    def all(self) -> None:
-        """Every step; the first that fails is the last."""
-        self._cdk("synth", "--quiet", "--context", f"stage={self.stage.name}", "--output", str(self.assembly))
-        for group in BEFORE:
+    def all(self, *, contract: bool = True) -> None:
+        """Every step; the first that fails is the last. Without ``contract``, what contracts waits."""
+        self._synthesize(self.assembly)
+        for group in GROUND:
             self._deploy(group)
-        self._migrate()
+        self._expand()
         self._provision()
-        for later in AFTER:
-            self._deploy(later)
+        self._withdraw()
+        if self.stage.shift:
+            self._deploy(SHIFTS)
+        self._deploy(CODE)
+        self._deploy(ROUTES)
+        if contract:
+            self._contract()
+        self._deploy(("observability",))
 
-    def _deploy(self, group: Sequence[str]) -> None:
+    def _synthesize(self, assembly: Path, *context: str) -> None:
+        told = {"stage": self.stage.name, "release": self.release}
+        if self.stage.at_once:
+            told["at-once"] = "true"
+        asked = [word for key, value in told.items() for word in ("--context", f"{key}={value}")]
+        self._cdk("synth", "--quiet", *asked, *context, "--output", str(assembly))
+
+    def _deploy(self, group: Sequence[str], assembly: Path | None = None) -> None:
         self.say(f"Deploying {', '.join(group)}")
         together = ["--exclusively", "--require-approval", "never", "--concurrency", str(len(group))]
-        self._cdk("deploy", *group, "--app", str(self.assembly), *together)
+        self._cdk("deploy", *group, "--app", str(assembly or self.assembly), *together)
 
     def _cdk(self, *arguments: str) -> None:
         status = self.run(arguments)
         if status:
             raise DeployError(
-                f"`cdk {arguments[0]}` ended with {status}. What was deployed before stays, and nothing "
-                f"after it was begun; deploy again when what it says is mended."
+                f"`cdk {arguments[0]}` ended with {status}. A stack that failed is as it was, and nothing "
+                f"after it was begun. Deploy again when what it says is mended, or go back: "
+                f"make rollback STAGE={self.stage.name}."
             )
 
-    def _migrate(self) -> None:
-        self.say("Migrating the database")
-        told = self.invoke("migrations", {"command": "upgrade"})
-        if told.get("ok") is not True or told.get("after") != runner.head():
+    def _expand(self) -> None:
+        """Add what this release needs, and no more than the one before it can live with."""
+        self.say("Widening the database")
+        present = self.invoke("migrations", {"command": "current"}).get("after")
+        goal = revisions.before_the_code(present, revisions.known())
+        self._migrate(goal)
+
+    def _contract(self) -> None:
+        """Take away what only the release before used: from here there is no way back to it."""
+        goal = revisions.known()[-1].name
+        if goal != revisions.needed():
+            self.say("Narrowing the database")
+            self._migrate(goal)
+
+    def _migrate(self, goal: str) -> None:
+        told = self.invoke("migrations", {"command": "upgrade", "revision": goal})
+        if told.get("ok") is not True or told.get("after") != goal:
             raise DeployError(
-                f"The database is at {told.get('after')}, and this release needs {runner.head()}; its "
-                f"functions were not deployed. The log of {self.stage.name_of('migrations')} says why."
+                f"The database is at {told.get('after')}, and this step needs {goal}; nothing after it was "
+                f"begun. The log of {self.stage.name_of('migrations')} says why."
             )
         self.say(f"The database is at {told['after']}; it was at {told.get('before')}.")
 
@@ -86,23 +123,84 @@ class Deployment:
         created, altered = len(told.get("created", ())), len(told.get("altered", ()))
         self.say(f"{created} topics created, {altered} altered.")
 
+    def _withdraw(self) -> None:
+        """Take the routes of withdrawn operations from the API while their functions are there to answer."""
+        deployed = self.functions()
+        kept = [o for o in discover_all() if isinstance(o.trigger, Route)]
+        names = {function_name(self.stage, o) for o in discover_all()}
+        ours = tuple(self.stage.name_of(f"{service}-") for service in SERVICES)
+        withdrawn = sorted(name for name in deployed - names if name.startswith(ours))
+        if not withdrawn:
+            return
+        self.say(f"Withdrawing {', '.join(withdrawn)}")
+        narrowed = self.assembly.with_name("withdrawing")
+        routed = self.assembly.with_name("routed.json")
+        routed.parent.mkdir(parents=True, exist_ok=True)
+        routed.write_text(json.dumps(sorted(o.id for o in kept if function_name(self.stage, o) in deployed)))
+        self._synthesize(narrowed, "--context", f"routed={routed}")
+        self._deploy(("api",), narrowed)
 
-def account(stage: stages.Stage) -> str:
-    """The account and region that the stage goes to, as the environment says."""
-    if stage.local:
-        raise DeployError("Stage local is this machine: `make up` deploys it.")
-    region = boto3.session.Session().region_name
-    if not region:
-        raise DeployError(
-            "No region is set: say AWS_DEFAULT_REGION=..., or choose a profile with AWS_PROFILE=..."
+
+@dataclass(frozen=True)
+class Place:
+    """The account and region that a stage goes to, as the environment says."""
+
+    account: str
+    region: str
+
+    @classmethod
+    def of(cls, stage: stages.Stage) -> Place:
+        if stage.local:
+            raise DeployError("Stage local is this machine: `make up` deploys it.")
+        region = boto3.session.Session().region_name
+        if not region:
+            raise DeployError(
+                "No region is set: say AWS_DEFAULT_REGION=..., or choose a profile with AWS_PROFILE=..."
+            )
+        try:
+            identity = boto3.client("sts").get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            raise DeployError(
+                f"AWS does not know you: {error}. Sign in (`aws sso login`), or set AWS_PROFILE."
+            ) from error
+        return cls(str(identity["Account"]), region)
+
+
+def deploy(stage: stages.Stage, place: Place, say: Callable[[str], None], *, contract: bool) -> None:
+    """Bring the stage to this release, note it, and tidy up after the one before."""
+    deployed, releases = Deployed(stage, "", ()), _releases(stage)
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    assembly = BUILD / stage.name / "assembly"
+    existing = lambda: _functions(deployed)  # noqa: E731 - asked when its turn comes
+    Deployment(stage, name, say, deployed.invoke, _run, existing, assembly).all(contract=contract)
+    addresses = templates(assembly, place.account, place.region, [*CODE, "api"])
+    releases.note(Release(name, revisions.needed(), addresses))
+    say(f"{releases.remove_old_versions()} old versions removed.")
+
+
+def rollback(stage: stages.Stage, say: Callable[[str], None], name: str = "") -> None:
+    """Bring functions and routes back to a release before; the database stays as it is."""
+    releases = _releases(stage)
+    goal = releases.goal(name)
+    present = Deployed(stage, "", ()).invoke("migrations", {"command": "current"}).get("after")
+    taken = revisions.taken_since(goal.revision, present, revisions.known())
+    if taken:
+        raise NoWayBackError(
+            f"{', '.join(taken)} took away what release {goal.name} uses. Mend this release, and deploy it "
+            "with AT_ONCE=1 if callers are served badly."
         )
-    try:
-        identity = boto3.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise DeployError(
-            f"AWS does not know you: {error}. Sign in (`aws sso login`), or set AWS_PROFILE."
-        ) from error
-    return f"{identity['Account']}/{region}"
+    say(f"Going back to release {goal.name}")
+    releases.go_back(goal, say)
+    releases.note(goal)
+
+
+def _releases(stage: stages.Stage) -> Releases:
+    return Releases(stage, Deployed(stage, "", ()).aws)
+
+
+def _functions(deployed: Deployed) -> set[str]:
+    pages = deployed.aws("lambda").get_paginator("list_functions").paginate()
+    return {function["FunctionName"] for page in pages for function in page["Functions"]}
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -113,21 +211,41 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def main() -> int:
-    """Deploy; 1 if it cannot, with the reason."""
+    """Deploy or go back; 1 if it cannot, with the reason."""
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     parser.add_argument("stage", help=f"one of {', '.join(stages.names()[1:])}")
-    console = Console()
-    stage = stages.stage(parser.parse_args().stage)
-    try:
-        console.print(f"Stage {stage.name} in {account(stage)}", highlight=False)
-        deployed = Deployed(stage, "", ())
-        Deployment(stage, console.print, deployed.invoke, _run, BUILD / stage.name / "assembly").all()
-    except (DeployError, UnreachableError) as error:
-        console.print(f"[red]✗[/] {error}", highlight=False)
-        return 1
-    console.print(
-        f"[green]✓[/] Stage {stage.name} is deployed. `make validate STAGE={stage.name}` looks at it."
+    parser.add_argument(
+        "--at-once", action="store_true", help="all callers at once, unwatched: a remedy while alarms are on"
     )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave for the next deployment what takes away from the database"
+    )
+    parser.add_argument(
+        "--rollback",
+        nargs="?",
+        const="",
+        metavar="RELEASE",
+        help="go back, to the release before if none is named",
+    )
+    arguments = parser.parse_args()
+    console = Console()
+    stage = stages.stage(arguments.stage, at_once=arguments.at_once)
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False)
+
+    try:
+        place = Place.of(stage)
+        say(f"Stage {stage.name} in {place.account}/{place.region}")
+        if arguments.rollback is None:
+            deploy(stage, place, say, contract=not arguments.keep)
+        else:
+            rollback(stage, say, arguments.rollback)
+    except (DeployError, NoWayBackError, OrderError, UnreachableError) as error:
+        say(f"[red]✗[/] {error}")
+        return 1
+    done = "is deployed" if arguments.rollback is None else "is back"
+    say(f"[green]✓[/] Stage {stage.name} {done}. `make validate STAGE={stage.name}` looks at it.")
     return 0
 
 

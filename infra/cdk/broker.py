@@ -64,7 +64,7 @@ def consuming(
 
 
 def deliver(
-    function: lambda_.Function,
+    function: lambda_.Function | lambda_.Alias,
     operation: Operation[..., object],
     stage: Stage,
     told: Told,

@@ -49,22 +49,33 @@ def queue(scope: Construct, stage: Stage, service: str) -> sqs.Queue:
 
 
 def keep(
-    scope: Construct, function: lambda_.Function, operation: Operation[..., object], letters: sqs.IQueue
+    scope: Construct,
+    function: lambda_.Function,
+    operation: Operation[..., object],
+    letters: sqs.IQueue,
+    qualifier: str | None,
 ) -> None:
     """Say how often the function is tried, and send what it fails on for good to the queue.
 
-    A Kafka batch is the event source mapping's to retry and to give up.
+    ``qualifier`` is the alias that is called, for each of which Lambda keeps this apart. A Kafka batch is the
+    event source mapping's to retry and to give up.
     """
     match operation.trigger:
         case Schedule(minutes=minutes) if minutes <= OFTEN:
             lambda_.EventInvokeConfig(
-                scope, "Failures", function=function, retry_attempts=0, max_event_age=Duration.minutes(1)
+                scope,
+                "Failures",
+                function=function,
+                qualifier=qualifier,
+                retry_attempts=0,
+                max_event_age=Duration.minutes(1),
             )
         case Schedule() | Upload() | LogSubscription():
             lambda_.EventInvokeConfig(
                 scope,
                 "Failures",
                 function=function,
+                qualifier=qualifier,
                 on_failure=destinations.SqsDestination(letters),
                 retry_attempts=RETRIES,
                 max_event_age=Duration.hours(6),

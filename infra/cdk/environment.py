@@ -9,7 +9,7 @@ from sqlalchemy.engine.url import make_url
 
 from common.operation import Operation, Route, Uses
 from infra.cdk.bundling import ROOT
-from infra.cdk.names import DATABASE, OWNER, bucket_name
+from infra.cdk.names import DATABASE, LIVE, OWNER, bucket_name
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
 from migrations import runner
@@ -37,6 +37,8 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
         "OPEN_SIGNUP": "true" if stage.open_signup else "false",
         "POWERTOOLS_SERVICE_NAME": service,
     }
+    if stage.release:
+        settings["RELEASE"] = stage.release
     if Uses.FILES in operation.uses:
         settings["BUCKET"] = bucket_name(stage)
     if stage.operator_tenant:
@@ -64,6 +66,8 @@ def _on_aws(stage: Stage, operation: Operation[..., object], told: Told) -> dict
         "DATABASE_NAME": DATABASE,
         "DATABASE_USER": OWNER if owner else login(operation.service),
     }
+    if Uses.INVOKE in operation.uses:
+        settings["FUNCTION_ALIAS"] = LIVE
     if owner:
         settings["DATABASE_SECRET_ARN"] = told.value("database-secret")
     if Uses.KAFKA in operation.uses:

@@ -14,8 +14,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from common.operation import PLATFORM, Operation, Schedule, Topic
-from infra.cdk import broker, dead_letters, rights
-from infra.cdk.names import function_name
+from infra.cdk import broker, dead_letters, rights, shift
+from infra.cdk.names import LIVE, called_name, function_name, is_shifted
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
 
@@ -62,28 +62,28 @@ class OperationFunction(Construct):
         code: Code,
         environment: dict[str, str],
         *,
-        letters: sqs.IQueue,
+        letters: sqs.IQueue | None,
         told: Told,
     ) -> None:
         super().__init__(scope, logical_id(operation))
         name = function_name(stage, operation)
-        log_group = logs.LogGroup(
+        self.log_group = logs.LogGroup(
             self,
             "Logs",
-            log_group_name=f"/aws/lambda/{name}",
+            log_group_name=log_group_name(stage, operation),
             retention=retention(stage),
             removal_policy=RemovalPolicy.DESTROY,
         )
+        statements = rights.of(operation, stage, self.log_group.log_group_arn, told)
+        if not stage.local:
+            statements.append(rights.not_the_code(function_arn(self, name)))
         role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description=f"Of the operation {operation.id}",
+            inline_policies={"Operation": iam.PolicyDocument(statements=statements)},
         )
-        for statement in rights.of(operation, stage, log_group.log_group_arn, told):
-            role.add_to_policy(statement)
-        if not stage.local:
-            role.add_to_policy(rights.not_the_code(function_arn(self, name)))
         self.function = lambda_.Function(
             self,
             "Function",
@@ -95,19 +95,36 @@ class OperationFunction(Construct):
             code=code.source,
             layers=code.layers,
             role=role.without_policy_updates(),
-            log_group=log_group,
+            log_group=self.log_group,
             environment=environment,
             memory_size=operation.memory,
             timeout=Duration.seconds(operation.timeout),
             tracing=lambda_.Tracing.ACTIVE if stage.tracing else None,
             reserved_concurrent_executions=None if stage.local else operation.concurrency,
         )
-        dead_letters.keep(self, self.function, operation, letters)
         if not stage.local:
             _join(self.function, told)
-            if isinstance(operation.trigger, Topic):
-                broker.deliver(self.function, operation, stage, told, letters)
+        self.called: lambda_.Function | lambda_.Alias = self.function
+        """What its callers call: the function's alias, or where there is none the function."""
+        if is_shifted(stage, operation):
+            self.called = self._live(stage, operation)
+        if letters is not None:
+            qualifier = LIVE if is_shifted(stage, operation) else None
+            dead_letters.keep(self, self.function, operation, letters, qualifier)
+            if not stage.local and isinstance(operation.trigger, Topic):
+                broker.deliver(self.called, operation, stage, told, letters)
         self._schedule(stage, operation)
+
+    def _live(self, stage: Stage, operation: Operation[..., object]) -> lambda_.Alias:
+        """The alias that callers call; a deployment moves it to the version that it publishes.
+
+        A version outlives the one that replaces it: what it began, it ends. infra.releases removes it.
+        """
+        version = self.function.current_version
+        version.apply_removal_policy(RemovalPolicy.RETAIN)
+        alias = lambda_.Alias(self, "Live", alias_name=LIVE, version=version)
+        shift.watched(alias, stage, operation)
+        return alias
 
     def _schedule(self, stage: Stage, operation: Operation[..., object]) -> None:
         if not isinstance(operation.trigger, Schedule):
@@ -118,7 +135,7 @@ class OperationFunction(Construct):
             rule_name=rule_name(stage, operation),
             description=operation.summary[:250],
             schedule=events.Schedule.rate(Duration.minutes(operation.trigger.minutes)),
-            targets=[targets.LambdaFunction(self.function, retry_attempts=0)],
+            targets=[targets.LambdaFunction(self.called, retry_attempts=0)],
         )
 
 
@@ -141,15 +158,29 @@ def function_arn(scope: Construct, name: str) -> str:
     )
 
 
-def subscribe(scope: Construct, log_group_name: str, collector_name: str) -> None:
-    """Send a log group's metric lines to the collector, named rather than referred to across stacks."""
-    logs.CfnSubscriptionFilter(
+def called_arn(scope: Construct, stage: Stage, operation: Operation[..., object]) -> str:
+    """The ARN that an operation's callers call, without a reference to its stack."""
+    return function_arn(scope, called_name(stage, operation))
+
+
+def log_group_name(stage: Stage, operation: Operation[..., object]) -> str:
+    """The log group of an operation's function."""
+    return f"/aws/lambda/{function_name(stage, operation)}"
+
+
+def subscribe(
+    scope: Construct, log_group: str, collector_arn: str, after: logs.LogGroup | None = None
+) -> None:
+    """Send a log group's metric lines to the collector, once the group is there."""
+    subscription = logs.CfnSubscriptionFilter(
         scope,
         "MetricLines",
-        log_group_name=log_group_name,
+        log_group_name=log_group,
         filter_pattern=METRIC_LINES,
-        destination_arn=function_arn(scope, collector_name),
+        destination_arn=collector_arn,
     )
+    if after is not None:
+        subscription.node.add_dependency(after)
 
 
 def retention(stage: Stage) -> logs.RetentionDays:

@@ -36,7 +36,7 @@ class Acknowledged:
         return bool(re.fullmatch(self.rule, finding.rule) and re.fullmatch(self.path, finding.path))
 
 
-_OWN = ".+/Role/DefaultPolicy/Resource"
+_OWN = "[a-z]+/[A-Za-z]+/Role/Resource"
 _QUEUE = "[a-z]+/DeadLetters/Resource"
 _ASKING = "data/AWS[0-9a-f]{32}"
 
@@ -46,6 +46,11 @@ ACKNOWLEDGED = (
         _OWN,
         "Traces and network interfaces know no resources: rights.UNBOUNDED says so for each, and a test lets "
         "no other statement do it.",
+    ),
+    Acknowledged(
+        "Serverless-LambdaStarPermissions",
+        _OWN,
+        "As above: a test looks at each statement, and none allows every action.",
     ),
     Acknowledged(
         r"AwsSolutions-IAM5\[Resource::<\w+\.Arn>:\*\]", _OWN, "The streams of the function's own log group."
@@ -68,6 +73,11 @@ ACKNOWLEDGED = (
         r"AwsSolutions-IAM5\[Resource::arn:.*:identity/\*\]",
         _OWN,
         "Whichever sender the stage has verified; SES refuses the others.",
+    ),
+    Acknowledged(
+        r"AwsSolutions-IAM5\[Resource::arn:.*(:function:groundwork-[a-z]+-|:alarm:)\*\]",
+        "[a-z]+-shift/Role/Resource",
+        "CodeDeploy moves the alias of any of the stage's functions, and asks for alarms by name.",
     ),
     Acknowledged(
         r"AwsSolutions-IAM5\[Resource::arn:.*:dbuser:.*/groundwork_\*\]",

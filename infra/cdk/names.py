@@ -11,6 +11,8 @@ DATABASE = "groundwork"
 """The one database of a stage."""
 OWNER = "groundwork_owner"
 """The login that owns all in it: the migrations' alone."""
+LIVE = "live"
+"""The alias of a function that callers call: the version of the release that serves."""
 
 
 def bucket_name(stage: Stage) -> str:
@@ -30,3 +32,14 @@ def function_name(stage: Stage, operation: Operation[..., object]) -> str:
     if operation.service == PLATFORM:
         return stage.name_of(operation.function.__name__)
     return stage.name_of(operation.id.replace(".", "-"))
+
+
+def is_shifted(stage: Stage, operation: Operation[..., object]) -> bool:
+    """Whether its callers call an alias: a deployment and an operator mean the newest code."""
+    return not stage.local and not isinstance(operation.trigger, (CustomResource, Command))
+
+
+def called_name(stage: Stage, operation: Operation[..., object]) -> str:
+    """The name by which its callers call it, with the alias where there is one."""
+    name = function_name(stage, operation)
+    return f"{name}:{LIVE}" if is_shifted(stage, operation) else name

@@ -60,7 +60,7 @@ def not_the_code(function_arn: str) -> iam.PolicyStatement:
         effect=iam.Effect.DENY,
         actions=[*INTERFACES, *NETWORK],
         resources=["*"],
-        conditions={"ArnEquals": {"lambda:SourceFunctionArn": function_arn}},
+        conditions={"ArnLike": {"lambda:SourceFunctionArn": [function_arn, f"{function_arn}:*"]}},
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 PREFIX = "groundwork"
 
@@ -32,6 +32,14 @@ class Stage:
     database_url: str = ""
     kafka_bootstrap_servers: str = ""
 
+    shift: str = ""
+    """How CodeDeploy takes callers over to a function's new version, by the name of its configuration. Empty:
+    all at once, with nobody watching."""
+    at_once: bool = False
+    """Whether this deployment goes without ``shift``: a remedy, for callers who are served badly already."""
+    release: str = ""
+    """Names this deployment. Each publishes every function anew, also when only what it is told has changed,
+    such as the address of a database that was restored."""
     protected: bool = False
     """Its data outlive a mistake: termination protection, retained resources, snapshots."""
     zones: int = 2
@@ -83,12 +91,12 @@ def _local() -> Stage:
     )
 
 
-def stage(name: str) -> Stage:
-    """The stage of that name; an unknown one is an error that lists them."""
+def stage(name: str, **changed: Any) -> Stage:
+    """The stage of that name, with some fields ``changed``; an unknown one is an error that lists them."""
     if name == "local":
-        return _local()
+        return replace(_local(), **changed)
     try:
-        return _STAGES[name]
+        return replace(_STAGES[name], **changed)
     except KeyError:
         raise SystemExit(f"There is no stage {name!r}; there are: {', '.join(names())}.") from None
 
@@ -114,6 +122,7 @@ _STAGES: dict[str, Stage] = {
         log_retention_days=90,
         open_signup=False,
         tracing=True,
+        shift="CodeDeployDefault.LambdaCanary10Percent10Minutes",
         protected=True,
         zones=3,
         nat_gateways=1,

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 
-from common.operation import PLATFORM, SERVICES, Topic, discover, discover_all
-from infra.cdk import nag, rights, stages
-from infra.cdk.bundling import ROOT
-from infra.cdk.names import function_name
+from common.dead_letters import OWNERS
+from common.operation import Topic, Uses, discover_all
+from infra.cdk import nag, rights
+from infra.cdk.names import OWNER, function_name
+from infra.cdk.stacks.service import MIGRATION
 from migrations.security import login
+from tests.stack.synthesis import STAGES, Synthesis, synthesis
 
 pytestmark = [pytest.mark.xdist_group("synthesis"), pytest.mark.timeout(1200)]
 
-STAGES = ("dev", "prod")
 STATEFUL = {
     "AWS::RDS::DBCluster",
     "AWS::MSK::ServerlessCluster",
@@ -32,82 +26,6 @@ STATEFUL = {
     "AWS::SecretsManager::Secret",
 }
 PINNED = Path(__file__).with_name("stateful.json")
-SYNTHESIZE = """
-import json, sys
-from dataclasses import asdict
-from infra.cdk import nag
-from infra.cdk.app import build
-from infra.cdk.stages import stage
-app = build(stage(sys.argv[1]))
-found = [asdict(finding) for finding in nag.findings(app)]
-app.synth()
-open(sys.argv[2], "w").write(json.dumps(found))
-"""
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """What one stage's synthesis gave."""
-
-    stage: stages.Stage
-    manifest: dict[str, Any]
-    templates: dict[str, dict[str, Any]]
-    findings: list[nag.Finding]
-
-    def resources(self, *kinds: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Stack, logical id and resource of all of these types."""
-        for stack, template in self.templates.items():
-            for name, resource in template["Resources"].items():
-                if resource["Type"] in kinds:
-                    yield stack, name, resource
-
-    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every statement of every identity's policy, with the logical id of the policy or role."""
-        for _, name, resource in self.resources(
-            "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Role"
-        ):
-            properties = resource["Properties"]
-            documents = [properties[key] for key in ("PolicyDocument",) if key in properties]
-            documents += [inline["PolicyDocument"] for inline in properties.get("Policies", ())]
-            for document in documents:
-                for statement in document["Statement"]:
-                    yield name, statement
-
-
-@cache
-def synthesis(name: str) -> Synthesis:
-    """The stage synthesized in a process that knows no account, no region and no credentials."""
-    out = Path(mkdtemp(prefix=f"groundwork-{name}-"))
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "CDK_"))}
-    environment |= {
-        "PYTHONPATH": os.pathsep.join([".", "layers/common/python", "functions"]),
-        "CDK_OUTDIR": str(out / "cdk.out"),
-        "CDK_CONTEXT_JSON": json.dumps(context),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    told = subprocess.run(
-        [sys.executable, "-c", SYNTHESIZE, name, str(out / "findings.json")],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr[-3000:]
-    manifest = json.loads((out / "cdk.out" / "manifest.json").read_text())
-    templates = {
-        stack: json.loads((out / "cdk.out" / artifact["properties"]["templateFile"]).read_text())
-        for stack, artifact in manifest["artifacts"].items()
-        if artifact["type"] == "aws:cloudformation:stack"
-    }
-    findings = [nag.Finding(**found) for found in json.loads((out / "findings.json").read_text())]
-    return Synthesis(stages.stage(name), manifest, templates, findings)
-
-
-@pytest.fixture(params=STAGES)
-def made(request: pytest.FixtureRequest) -> Synthesis:
-    return synthesis(request.param)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -115,7 +33,9 @@ def as_list(value: Any) -> list[Any]:
 
 
 def test_a_stage_is_synthesized_without_an_account(made: Synthesis) -> None:
-    expected = {"network", "data", PLATFORM, *SERVICES, "api", "files", "observability"}
+    expected = {"network", "data", MIGRATION, *OWNERS, "api", "files", "observability"}
+    if made.stage.shift:
+        expected |= {f"{owner}-shift" for owner in OWNERS}
     assert set(made.templates) == expected
     assert not made.manifest.get("missing")
 
@@ -144,35 +64,32 @@ def test_no_statement_allows_every_action_or_names_no_resource_without_a_reason(
 
 
 def test_the_functions_own_code_may_not_touch_the_network(made: Synthesis) -> None:
-    for service in (PLATFORM, *SERVICES):
-        denials = [s for _, s in made.statements() if s.get("Sid") == "NotTheCode"]
-        assert all(s["Effect"] == "Deny" for s in denials)
-        assert len(denials) == sum(len(discover(name)) for name in (PLATFORM, *SERVICES)), service
+    denials = [s for _, s in made.statements() if s.get("Sid") == "NotTheCode"]
+    assert all(s["Effect"] == "Deny" for s in denials)
+    assert len(denials) == len(list(discover_all()))
 
 
-@pytest.mark.parametrize("service", [PLATFORM, *SERVICES])
-def test_a_function_signs_in_as_its_own_service_only(made: Synthesis, service: str) -> None:
-    policies = made.templates[service]["Resources"].values()
-    logins = [
-        json.dumps(statement["Resource"])
-        for policy in policies
-        if policy["Type"] == "AWS::IAM::Policy"
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
-        if statement["Action"] == "rds-db:connect"
-    ]
-    assert logins
-    assert all(f"/{login(service)}" in resource for resource in logins)
+def test_a_function_signs_in_as_its_own_service_only(made: Synthesis) -> None:
+    """And as its reader, if it only reads; the migrations alone have a password, and no login."""
+    for operation in discover_all():
+        function, statements = made.function(operation)
+        user = function["Environment"]["Variables"]["DATABASE_USER"]
+        allowed = [s["Resource"] for s in statements if s["Action"] == "rds-db:connect"]
+        if Uses.ADMIN in operation.uses:
+            assert (user, allowed) == (OWNER, [])
+        else:
+            assert user == login(operation.service)
+            assert len(allowed) == 1
+            assert json.dumps(allowed).endswith(f'/{user}"]]}}]')
 
 
 def test_every_function_is_in_the_network_and_no_secret_is_in_its_environment(made: Synthesis) -> None:
-    for service in (PLATFORM, *SERVICES):
-        for resource in made.templates[service]["Resources"].values():
-            if resource["Type"] == "AWS::Lambda::Function":
-                properties = resource["Properties"]
-                assert properties["VpcConfig"]["SubnetIds"]
-                assert properties["Architectures"] == ["arm64"]
-                variables = properties["Environment"]["Variables"]
-                assert {"DATABASE_URL", "SIGNING_SECRET", "SCRAPE_TOKEN"}.isdisjoint(variables)
+    for operation in discover_all():
+        properties, _ = made.function(operation)
+        assert properties["VpcConfig"]["SubnetIds"]
+        assert properties["Architectures"] == ["arm64"]
+        variables = properties["Environment"]["Variables"]
+        assert {"DATABASE_URL", "SIGNING_SECRET", "SCRAPE_TOKEN"}.isdisjoint(variables)
 
 
 def test_every_topic_reaches_its_consumer_and_what_fails_a_queue(made: Synthesis) -> None:

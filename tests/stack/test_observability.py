@@ -47,7 +47,7 @@ def test_every_function_that_nobody_waits_for_has_where_its_failures_go(
     assert len(kept) == len(wanted)
     for config in configured:
         assert config["MaximumRetryAttempts"] == (2 if config in kept else 0)  # the next run is a minute away
-    allowed = json.dumps(resources(template, "AWS::IAM::Policy"))
+    allowed = json.dumps(resources(template, "AWS::IAM::Role"))
     assert allowed.count('"sqs:SendMessage"') == len([o for o in discover(owner) if are_kept(o)])
 
 

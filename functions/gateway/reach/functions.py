@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from common.operation import PLATFORM
-from common.settings import settings
+from common.settings import called, settings
 from gateway.reach import signing
 from gateway.reach.connections import FAILURES, Connections
 from gateway.reach.errors import MALFORMED, TIMEOUT, Unreached
@@ -57,7 +57,7 @@ def invoke(operation: str, payload: Mapping[str, Any], seconds: float) -> Any:
     """What an operation's Lambda answers to an event, within so many seconds. Never tried twice: what a lost
     answer had done is not known.
     """
-    name = function_name(operation)
+    name = called(function_name(operation))
     body = msgspec.json.encode(payload)
     path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
     try:

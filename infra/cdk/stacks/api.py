@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
@@ -16,7 +17,7 @@ from common.operation import Operation, Route, discover_all
 from infra.cdk import firewall
 from infra.cdk.environment import version
 from infra.cdk.functions import logical_id, retention
-from infra.cdk.names import function_name
+from infra.cdk.names import called_name
 from infra.cdk.stages import Stage
 
 ACCESS = {
@@ -38,11 +39,13 @@ ACCESS = {
 class ApiStack(Stack):
     """The front door. Functions are named, not referred to, so that services deploy on their own."""
 
-    def __init__(self, scope: Construct, stage: Stage) -> None:
+    def __init__(self, scope: Construct, stage: Stage, routed: Collection[str] | None = None) -> None:
         super().__init__(
             scope, "api", stack_name=stage.name_of("api"), termination_protection=stage.protected
         )
-        operations = [o for o in discover_all() if isinstance(o.trigger, Route)]
+        operations = [
+            o for o in discover_all() if isinstance(o.trigger, Route) and (routed is None or o.id in routed)
+        ]
         api = apigateway.SpecRestApi(
             self,
             "Api",
@@ -105,7 +108,7 @@ class ApiStack(Stack):
             f"{operation.service.capitalize()}{logical_id(operation)}",
             action="lambda:InvokeFunction",
             principal="apigateway.amazonaws.com",
-            function_name=function_name(stage, operation),
+            function_name=called_name(stage, operation),
             source_arn=api.arn_for_execute_api(route.method, _wild(route.path), stage.name),
         )
 
@@ -129,7 +132,7 @@ def document(stage: Stage, operations: list[Operation[..., Any]]) -> dict[str, A
             "x-amazon-apigateway-integration": {
                 "type": "aws_proxy",
                 "httpMethod": "POST",
-                "uri": _integration(function_name(stage, operation)),
+                "uri": _integration(called_name(stage, operation)),
                 "passthroughBehavior": "when_no_match",
             },
         }

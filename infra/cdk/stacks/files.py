@@ -8,8 +8,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from common.operation import SERVICES, Upload, discover_all
-from infra.cdk.functions import function_arn, logical_id
-from infra.cdk.names import bucket_name, function_name
+from infra.cdk.functions import called_arn, logical_id
+from infra.cdk.names import bucket_name, called_name
 from infra.cdk.stages import Stage
 
 KEPT_DAYS = 30
@@ -34,7 +34,7 @@ class FilesStack(Stack):
                 f"{operation.service.capitalize()}{logical_id(operation)}",
                 action="lambda:InvokeFunction",
                 principal="s3.amazonaws.com",
-                function_name=function_name(stage, operation),
+                function_name=called_name(stage, operation),
                 source_account=self.account,
                 source_arn=f"arn:{self.partition}:s3:::{name}",
             )
@@ -52,7 +52,7 @@ class FilesStack(Stack):
                 lambda_configurations=[
                     s3.CfnBucket.LambdaConfigurationProperty(
                         event="s3:ObjectCreated:*",
-                        function=function_arn(self, function_name(stage, operation)),
+                        function=called_arn(self, stage, operation),
                         filter=_under(operation.trigger.prefix),
                     )
                     for operation in uploads

@@ -7,50 +7,66 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from common.operation import PLATFORM, LogSubscription, discover
+from common.operation import PLATFORM, CustomResource, LogSubscription, Operation, discover
 from infra.cdk import bundling, dead_letters
 from infra.cdk.environment import environment
-from infra.cdk.functions import RUNTIMES, Code, OperationFunction, subscribe
-from infra.cdk.names import function_name
+from infra.cdk.functions import RUNTIMES, Code, OperationFunction, called_arn, log_group_name, subscribe
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
 
-COLLECTOR = "collect"
+MIGRATION = "migration"
+"""The stack of what a deployment invokes before the code that callers call, migrations and topics. On an
+emulator they are in the platform's."""
+
+Operations = tuple[Operation[..., object], ...]
+
+
+def operations(stage: Stage, stack: str) -> Operations:
+    """The operations whose functions are in a stack."""
+    if stage.local or stack not in (PLATFORM, MIGRATION):
+        return discover(stack)
+    first = stack == MIGRATION
+    return tuple(o for o in discover(PLATFORM) if isinstance(o.trigger, CustomResource) is first)
 
 
 class ServiceStack(Stack):
-    """The functions of one service, or of the platform itself."""
+    """The functions of one service, of the platform itself, or of its migration."""
 
     def __init__(self, scope: Construct, stage: Stage, service: str) -> None:
         super().__init__(
             scope, service, stack_name=stage.name_of(service), termination_protection=stage.protected
         )
-        self.functions: dict[str, OperationFunction] = {}
         code = self._code(stage, service)
         told = Told(self, stage)
-        self.dead_letters = dead_letters.queue(self, stage, service)
-        for operation in discover(service):
+        letters = dead_letters.queue(self, stage, service) if service != MIGRATION else None
+        for operation in operations(stage, service):
             made = OperationFunction(
                 self,
                 stage,
                 operation,
                 code,
                 environment(stage, operation, told),
-                letters=self.dead_letters,
+                letters=letters,
                 told=told,
             )
-            self.functions[operation.id] = made
             if isinstance(operation.trigger, LogSubscription):
                 self._admit_logs(made)
-        collector = self._collector(stage)
-        for operation in discover(service):
-            made = self.functions[operation.id]
-            name = function_name(stage, operation)
-            if name != collector:
-                subscribe(made, made.function.log_group.log_group_name, collector)
+            elif service != MIGRATION:
+                subscribe(
+                    made, log_group_name(stage, operation), self._collector(stage), after=made.log_group
+                )
+        if service == PLATFORM and not stage.local:
+            self._subscribe_to_migration(stage)
+
+    def _subscribe_to_migration(self, stage: Stage) -> None:
+        """To the logs of what was there before the collector."""
+        for operation in operations(stage, MIGRATION):
+            scope = Construct(self, operation.function.__name__.capitalize())
+            subscribe(scope, log_group_name(stage, operation), self._collector(stage))
 
     def _code(self, stage: Stage, service: str) -> Code:
-        source = bundling.platform(stage) if service == PLATFORM else bundling.service(stage, service)
+        ours = service in (PLATFORM, MIGRATION)
+        source = bundling.platform(stage) if ours else bundling.service(stage, service)
         runtime = RUNTIMES[stage.python]
         layers: list[lambda_.ILayerVersion] = [
             lambda_.LayerVersion(
@@ -67,13 +83,14 @@ class ServiceStack(Stack):
         ]
         return Code(lambda_.Code.from_asset(str(source)), layers)
 
-    @staticmethod
-    def _collector(stage: Stage) -> str:
-        return stage.name_of(COLLECTOR)
+    def _collector(self, stage: Stage) -> str:
+        """The ARN of who adds up the metric lines, named rather than referred to across stacks."""
+        (collector,) = (o for o in discover(PLATFORM) if isinstance(o.trigger, LogSubscription))
+        return called_arn(self, stage, collector)
 
     def _admit_logs(self, collector: OperationFunction) -> None:
         """Let CloudWatch Logs invoke the collector with lines of this account's Lambda log groups."""
-        collector.function.add_permission(
+        collector.called.add_permission(
             "Logs",
             principal=iam.ServicePrincipal("logs.amazonaws.com"),
             source_account=self.account,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from infra.cdk.stages import stage
-from infra.deploy import DeployError, Deployment, account
+from common.operation import Route, discover_all
+from infra import revisions
+from infra.cdk.names import function_name
+from infra.cdk.stages import Stage, stage
+from infra.deploy import DeployError, Deployment, Place
+from infra.revisions import Revision
 from migrations import runner
 
 
@@ -18,42 +24,113 @@ class Aws:
 
     def __init__(self, failing: str = "", answers: dict[str, dict[str, Any]] | None = None) -> None:
         self.steps: list[str] = []
+        self.contexts: list[list[str]] = []
+        self.functions: set[str] = set()
+        self.present: str | None = None
         self._failing = failing
-        self._answers: dict[str, dict[str, Any]] = {
-            "migrations": {"ok": True, "before": None, "after": runner.head()},
+        self._answers = {
             "topics": {"ok": True, "created": ["a"], "altered": [], "narrow": []},
+            **(answers or {}),
         }
-        self._answers.update(answers or {})
 
     def run(self, arguments: Sequence[str]) -> int:
-        stacks = arguments[1 : arguments.index("--app")] if arguments[0] == "deploy" else []
-        self.steps += stacks or [arguments[0]]
+        if arguments[0] == "deploy":
+            self.steps += arguments[1 : arguments.index("--app")]
+        else:
+            self.steps.append(arguments[0])
+            self.contexts.append([word for word in arguments if "=" in word])
         return int(self._failing in arguments)
 
-    def invoke(self, name: str, _: dict[str, Any]) -> dict[str, Any]:
+    def invoke(self, name: str, asked: dict[str, Any]) -> dict[str, Any]:
+        if name == "migrations" and name not in self._answers:
+            return self._migrate(asked)
         self.steps.append(name)
         return self._answers[name]
 
-    def deploy(self) -> None:
-        Deployment(stage("dev"), lambda _: None, self.invoke, self.run).all()
+    def _migrate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        before = self.present
+        if asked["command"] == "upgrade":
+            self.steps.append(f"to {asked['revision']}")
+            self.present = asked["revision"]
+        return {"ok": True, "before": before, "after": self.present}
+
+    def deploy(self, tmp_path: Path, chosen: Stage | None = None, *, contract: bool = True) -> None:
+        made = Deployment(
+            chosen or stage("dev"),
+            "r1",
+            lambda _: None,
+            self.invoke,
+            self.run,
+            lambda: self.functions,
+            tmp_path / "assembly",
+        )
+        made.all(contract=contract)
 
 
-ORDER = ["synth", "network", "data", "platform", "migrations", "topics"]
+GROUND = ["synth", "network", "data", "migration"]
+OWNERS = ["platform", "auth", "masterdata", "workflow", "rules", "gateway"]
+AFTER = [*OWNERS, "files", "api", "observability"]
 
 
-def test_the_database_is_migrated_before_the_code_that_needs_it() -> None:
+def test_the_database_is_widened_before_the_code_that_needs_it(tmp_path: Path) -> None:
     aws = Aws()
-    aws.deploy()
-    services = ["auth", "masterdata", "workflow", "rules", "gateway"]
-    assert aws.steps == [*ORDER, *services, "files", "api", "observability"]
+    aws.deploy(tmp_path)
+    assert aws.steps == [*GROUND, f"to {runner.head()}", "topics", *AFTER]
 
 
-@pytest.mark.parametrize("failing", ["synth", "network", "data", "platform"])
-def test_nothing_follows_a_stack_that_failed(failing: str) -> None:
+def test_a_stage_that_is_watched_has_its_alarms_before_the_functions(tmp_path: Path) -> None:
+    aws = Aws()
+    aws.deploy(tmp_path, stage("prod"))
+    assert aws.steps[6:] == [*(f"{owner}-shift" for owner in OWNERS), *AFTER]
+
+
+def test_what_takes_away_goes_when_the_new_routes_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = (Revision("0001"), Revision("0002"), Revision("0003", contracts=True))
+    monkeypatch.setattr(revisions, "known", lambda: steps)
+    aws = Aws()
+    aws.present = "0001"
+    aws.deploy(tmp_path)
+    assert aws.steps == [*GROUND, "to 0002", "topics", *OWNERS, "files", "api", "to 0003", "observability"]
+    later = Aws()
+    later.present = "0001"
+    later.deploy(tmp_path, contract=False)
+    assert "to 0003" not in later.steps
+
+
+def test_each_deployment_has_its_name_and_a_remedy_says_that_it_is_one(
+    tmp_path: Path,
+) -> None:
+    aws = Aws()
+    aws.deploy(tmp_path, stage("prod", at_once=True))
+    assert aws.contexts == [["stage=prod", "release=r1", "at-once=true"]]
+
+
+def test_the_routes_of_withdrawn_operations_go_before_their_functions(tmp_path: Path) -> None:
+    kept = next(o for o in discover_all() if isinstance(o.trigger, Route))
+    aws = Aws()
+    aws.functions = {"groundwork-dev-auth-old-ways", function_name(stage("dev"), kept)}
+    aws.deploy(tmp_path)
+    assert aws.steps == [*GROUND, f"to {runner.head()}", "topics", "synth", "api", *AFTER]
+    assert json.loads((tmp_path / "routed.json").read_text()) == [kept.id]
+    assert f"routed={tmp_path / 'routed.json'}" in aws.contexts[1]
+
+
+@pytest.mark.parametrize("name", ["groundwork-dev-task-mine", "groundwork-prod-auth-old", "another"])
+def test_functions_of_others_are_not_withdrawn(tmp_path: Path, name: str) -> None:
+    aws = Aws()
+    aws.functions = {name}
+    aws.deploy(tmp_path)
+    assert aws.steps.count("api") == 1
+
+
+@pytest.mark.parametrize("failing", ["synth", "network", "data", "migration"])
+def test_nothing_follows_a_stack_that_failed(tmp_path: Path, failing: str) -> None:
     aws = Aws(failing)
-    with pytest.raises(DeployError):
-        aws.deploy()
-    assert aws.steps == ORDER[: ORDER.index(failing) + 1]
+    with pytest.raises(DeployError, match="make rollback STAGE=dev"):
+        aws.deploy(tmp_path)
+    assert aws.steps == GROUND[: GROUND.index(failing) + 1]
 
 
 @pytest.mark.parametrize(
@@ -65,20 +142,20 @@ def test_nothing_follows_a_stack_that_failed(failing: str) -> None:
     ],
 )
 def test_no_service_follows_a_migration_or_topics_that_are_not_done(
-    function: str, answer: dict[str, Any]
+    tmp_path: Path, function: str, answer: dict[str, Any]
 ) -> None:
     aws = Aws(answers={function: answer})
     with pytest.raises(DeployError):
-        aws.deploy()
+        aws.deploy(tmp_path)
     assert aws.steps[-1] == function
 
 
 def test_stage_local_is_deployed_otherwise() -> None:
     with pytest.raises(DeployError, match="make up"):
-        account(stage("local"))
+        Place.of(stage("local"))
 
 
 def test_without_a_region_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boto3.session.Session, "region_name", None)
     with pytest.raises(DeployError, match="AWS_DEFAULT_REGION"):
-        account(stage("dev"))
+        Place.of(stage("dev"))

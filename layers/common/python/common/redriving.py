@@ -12,7 +12,7 @@ from common import dead_letters, logs
 from common.background import Deadline
 from common.dead_letters import OWNERS, Batch, Letter
 from common.operation import PLATFORM, Uses, on_command
-from common.settings import settings
+from common.settings import called, settings
 
 HIDDEN = 900
 """Seconds that a letter is hidden from others while it is redriven: as long as any function may run."""
@@ -143,7 +143,7 @@ def _invoke(function: str, event: bytes) -> str | None:
 
     patient = Config(read_timeout=HIDDEN, retries={"total_max_attempts": 1})
     try:
-        answer = boto3.client("lambda", config=patient).invoke(FunctionName=function, Payload=event)
+        answer = boto3.client("lambda", config=patient).invoke(FunctionName=called(function), Payload=event)
     except (BotoCoreError, ClientError) as error:
         return str(error)
     told: str = answer["Payload"].read().decode()

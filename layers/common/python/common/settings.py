@@ -41,6 +41,8 @@ class Settings:
     scrape_token_arn: str = ""
     """Where that token is kept, on stages that have one: AWS Secrets Manager."""
     bucket: str = ""
+    function_alias: str = ""
+    """The alias by which the platform's functions call each other; empty: the newest code of each."""
     evaluation_months: int = 13
     """Whole months that rule evaluations are kept: a year and the month that runs."""
     open_signup: bool = True
@@ -84,6 +86,12 @@ def settings() -> Settings:
             found = replace(found, scrape_token=secret(found.scrape_token_arn))
         _current.append(found)
     return _current[0]
+
+
+def called(function: str) -> str:
+    """One of the platform's functions, by its name, as others are to call it."""
+    alias = settings().function_alias
+    return f"{function}:{alias}" if alias else function
 
 
 def secret(arn: str) -> str:
