@@ -13,8 +13,9 @@ from sqlalchemy import Row, or_, select
 from common.decisions import EvaluationCompleted, EvaluationRequested
 from common.errors import Conflict, NotFound, Problem
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import on_topic, operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Paging, Selection, page
 from common.request import Response
 from common.work import Work
 from rules import evaluating, matchers, metrics, sets
@@ -30,7 +31,7 @@ BATCH = 1000
 UNDER = 100
 """Evaluations told of one process."""
 
-Number = Annotated[int, Meta(ge=1)]
+Number = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
 class Question(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,6 +132,7 @@ def evaluate_batch(id: str, questions: Questions, work: Work) -> Decisions:  # n
     "POST /rules/evaluations",
     permission=EVALUATE,
     status=202,
+    answers=(404,),
     emits=EvaluationRequested,
     idempotent=True,
     body_limit=524_288,
@@ -192,24 +194,21 @@ def answer(asked: EvaluationRequested, work: Work) -> None:
     evaluating.keep(work, compiled, [(wanted, decision)], reply_to=asked.reply_to, pending=True)
 
 
-@operation("GET /rules/evaluations", permission=READ)
+_LISTING = Listing("evaluations", StoredEvaluation, by="-evaluated_at")
+
+
+@operation("GET /rules/evaluations", permission=READ, answers=(404,))
 def list_(
-    paging: Paging, work: Work, rule_set: str | None = None, status: str | None = None
+    asked: Selection, work: Work, rule_set: str | None = None, status: str | None = None
 ) -> Page[StoredEvaluation]:
     """List evaluations, the latest first; of one `rule_set` (id or key), or of one `status`."""
     owner = sets.find(work, rule_set).id if rule_set is not None else None
-    scope = f"evaluations:{owner}:{status}"
     statement = _with_key().where(evaluations.c.tenant_id == work.tenant)
     if owner is not None:
         statement = statement.where(evaluations.c.set_id == owner)
     if status is not None:
         statement = statement.where(evaluations.c.status == status)
-    order = [(evaluations.c.evaluated_at, True), (evaluations.c.id, True)]
-    statement = keyset(statement, order, paging.after(scope, [datetime, UUID]), paging.limit)
-    rows = work.execute(statement).all()
-    return page(
-        rows, paging.limit, scope, lambda row: [row.evaluated_at, row.id], lambda row: _told(row, row.set_key)
-    )
+    return _LISTING.page(work, statement, asked, lambda row: _told(row, row.set_key), of=(owner, status))
 
 
 @operation("GET /rules/evaluations/{id}", permission=READ)
@@ -223,7 +222,7 @@ def read(id: UUID, work: Work) -> StoredEvaluation:  # noqa: A002 - the path's n
     return _told(row, row.set_key)
 
 
-@operation("GET /rules/evaluations/{id}/explanation", permission=READ, memory=1024)
+@operation("GET /rules/evaluations/{id}/explanation", permission=READ, answers=(409,), memory=1024)
 def explanation(
     id: UUID,  # noqa: A002 - the path's name
     paging: Paging,

@@ -49,7 +49,9 @@ def import_(document: bytes, request: Request, work: Work, key: str, decision: s
     return made
 
 
-@operation("GET /rules/sets/{id}/export", permission="rules.set.read", produces=DMN, memory=1024)
+@operation(
+    "GET /rules/sets/{id}/export", permission="rules.set.read", answers=(422,), produces=DMN, memory=1024
+)
 def export(id: str, work: Work, format: str = "dmn") -> Response[str]:  # noqa: A002
     """Write a set's draft as a DMN decision table (`format=dmn`), or as our own JSON (`format=json`)."""
     draft = storage.draft(work, sets.find(work, id))

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from common.decisions import EvaluationCompleted
 from common.operation import SELF, operation
-from common.paging import Page, Paging
+from common.paging import Page, Paging, Selection
 from common.request import Request, Response
 from common.subgraph import GraphQuery, Subgraph
 from common.work import Work
@@ -67,7 +67,7 @@ def of_processes(found: list[dict[str, Any]], work: Work) -> list[list[StoredEva
 @graph.field("RuleSet", "rules")
 def rules_of(found: DecisionSet, work: Work, first: int, after: str | None = None) -> Page[DecisionRule]:
     """The rules of a set's draft."""
-    return rules.list_.function(str(found.id), Paging.of(str(first), after), work)
+    return rules.list_.function(str(found.id), Selection(Paging.of(str(first), after).limit, after), work)
 
 
 @graph.batch("Evaluation", "ruleSet")

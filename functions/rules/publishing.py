@@ -11,8 +11,9 @@ from msgspec import Struct
 from sqlalchemy import func, select
 
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from rules import rule_tests, sets, storage
 from rules.engine.check import require_valid
@@ -37,6 +38,7 @@ class PublishedVersion(Struct, frozen=True):
     "POST /rules/sets/{id}/publish",
     permission="rules.set.publish",
     status=201,
+    answers=(422,),
     emits=SetPublished,
     idempotent=True,
     memory=1024,
@@ -80,18 +82,17 @@ def publish(id: str, work: Work) -> PublishedVersion:  # noqa: A002 - the path's
     return _told(made)
 
 
+_LISTING = Listing("rule set versions", PublishedVersion, by="-number", key="number")
+
+
 @operation("GET /rules/sets/{id}/versions", permission="rules.set.read")
-def versions(id: str, paging: Paging, work: Work) -> Page[PublishedVersion]:  # noqa: A002
+def versions(id: str, asked: Selection, work: Work) -> Page[PublishedVersion]:  # noqa: A002
     """List a set's published versions, the latest first."""
     row = sets.find(work, id)
-    scope = f"versions:{row.id}"
     statement = select(rule_set_versions).where(
         rule_set_versions.c.tenant_id == work.tenant, rule_set_versions.c.set_id == row.id
     )
-    statement = keyset(
-        statement, [(rule_set_versions.c.number, True)], paging.after(scope, [int]), paging.limit
-    )
-    return page(work.execute(statement).all(), paging.limit, scope, lambda found: [found.number], _told)
+    return _LISTING.page(work, statement, asked, _told, of=row.id)
 
 
 def _told(row: Any) -> PublishedVersion:

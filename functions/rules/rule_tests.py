@@ -12,8 +12,9 @@ from sqlalchemy import delete, select
 
 from common.errors import Invalid, NotFound
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from rules import sets, storage
 from rules.engine.check import require_valid
@@ -91,16 +92,17 @@ def create(id: str, new: NewTest, work: Work) -> RuleTest:  # noqa: A002 - the p
     return _told(row)
 
 
+_LISTING = Listing("rule tests", RuleTest, by="name", key="name")
+
+
 @operation("GET /rules/sets/{id}/tests", permission="rules.test.read")
-def list_(id: str, paging: Paging, work: Work) -> Page[RuleTest]:  # noqa: A002
+def list_(id: str, asked: Selection, work: Work) -> Page[RuleTest]:  # noqa: A002
     """List a set's tests by name."""
     owner = sets.find(work, id)
-    scope = f"tests:{owner.id}"
     statement = select(rule_tests).where(
         rule_tests.c.tenant_id == work.tenant, rule_tests.c.set_id == owner.id
     )
-    statement = keyset(statement, [(rule_tests.c.name, False)], paging.after(scope, [str]), paging.limit)
-    return page(work.execute(statement).all(), paging.limit, scope, lambda row: [row.name], _told)
+    return _LISTING.page(work, statement, asked, _told, of=owner.id)
 
 
 @operation("DELETE /rules/sets/{id}/tests/{test_id}", permission="rules.test.delete", status=204)
@@ -118,7 +120,9 @@ def remove(id: str, test_id: UUID, work: Work) -> None:  # noqa: A002
         raise NotFound(f"The set has no test {test_id}.")
 
 
-@operation("POST /rules/sets/{id}/tests/run", permission="rules.test.read", memory=1024, timeout=29)
+@operation(
+    "POST /rules/sets/{id}/tests/run", permission="rules.test.read", answers=(422,), memory=1024, timeout=29
+)
 def run(id: str, work: Work) -> TestRun:  # noqa: A002
     """Run a set's tests against its draft."""
     owner = sets.find(work, id)

@@ -13,8 +13,9 @@ from sqlalchemy import Row, delete, exists, select, update
 from common.errors import Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from rules import sets, storage
 from rules.engine.check import require_valid
@@ -87,11 +88,13 @@ def create(id: str, new: NewRule, work: Work) -> DecisionRule:  # noqa: A002 - t
     return _told(work, row)
 
 
+_LISTING = Listing("rules", DecisionRule, by="id")
+
+
 @operation("GET /rules/sets/{id}/rules", permission="rules.rule.read")
-def list_(id: str, paging: Paging, work: Work, field: str | None = None) -> Page[DecisionRule]:  # noqa: A002
+def list_(id: str, asked: Selection, work: Work, field: str | None = None) -> Page[DecisionRule]:  # noqa: A002
     """List the rules of a set's draft, in the order they were added; with `field` those that ask for it."""
     owner = sets.find(work, id)
-    scope = f"rules:{owner.id}:{field}"
     statement = select(rules).where(rules.c.tenant_id == work.tenant, rules.c.set_id == owner.id)
     if field is not None:
         asks = exists().where(
@@ -100,10 +103,9 @@ def list_(id: str, paging: Paging, work: Work, field: str | None = None) -> Page
             conditions.c.field == field,
         )
         statement = statement.where(asks)
-    statement = keyset(statement, [(rules.c.id, False)], paging.after(scope, [UUID]), paging.limit)
-    rows = work.execute(statement).all()
-    written = {row.id: rule for row, rule in storage.read(work, owner.id, [row.id for row in rows])}
-    return page(rows, paging.limit, scope, lambda row: [row.id], lambda row: _as_told(row, written[row.id]))
+    found = _LISTING.rows(work, statement, asked, of=(owner.id, field))
+    written = {row.id: rule for row, rule in storage.read(work, owner.id, [row.id for row in found.items])}
+    return Page([_as_told(row, written[row.id]) for row in found.items], found.next)
 
 
 @operation("GET /rules/sets/{id}/rules/{rule_id}", permission="rules.rule.read")

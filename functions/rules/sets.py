@@ -14,8 +14,9 @@ from sqlalchemy import Row, or_, select, update
 from common.errors import Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from rules.engine.check import require_valid
 from rules.engine.model import Aggregation, Fact, HitPolicy, Output, RuleSet
@@ -101,15 +102,16 @@ def create(new: NewSet, work: Work) -> DecisionSet:
     return told(row)
 
 
+_LISTING = Listing("rule sets", DecisionSet, by="key", key="key")
+
+
 @operation("GET /rules/sets", permission="rules.set.read")
-def list_(paging: Paging, work: Work, archived: bool = False) -> Page[DecisionSet]:
+def list_(asked: Selection, work: Work, archived: bool = False) -> Page[DecisionSet]:
     """List the rule sets by key; with `archived` the archived ones too."""
-    scope = f"rule_sets:{archived}"
     statement = select(rule_sets).where(rule_sets.c.tenant_id == work.tenant)
     if not archived:
         statement = statement.where(rule_sets.c.archived_at.is_(None))
-    statement = keyset(statement, [(rule_sets.c.key, False)], paging.after(scope, [str]), paging.limit)
-    return page(work.execute(statement).all(), paging.limit, scope, lambda row: [row.key], told)
+    return _LISTING.page(work, statement, asked, told, of=archived)
 
 
 @operation("GET /rules/sets/{id}", permission="rules.set.read")

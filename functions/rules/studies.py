@@ -52,7 +52,9 @@ def simulate(id: str, past: Past, work: Work) -> Simulation:  # noqa: A002 - the
     return simulation.simulate(compile_rules(draft), made)
 
 
-@operation("POST /rules/sets/{id}/analyse", permission="rules.set.read", memory=1024, timeout=29)
+@operation(
+    "POST /rules/sets/{id}/analyse", permission="rules.set.read", answers=(422,), memory=1024, timeout=29
+)
 def analyse(id: str, work: Work) -> Analysis:  # noqa: A002
     """Analyse a set's draft: overlaps, conflicts, shadowed rules and gaps, each with facts that show it."""
     draft = storage.draft(work, sets.find(work, id))
