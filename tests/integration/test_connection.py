@@ -93,3 +93,54 @@ def test_a_connection_that_was_cut_says_so(connection: Connection, cluster: Clus
     cluster.run(f"select pg_terminate_backend({pid})")
     with pytest.raises((InterfaceError, DatabaseError)):
         rows(connection, "select %s", 1)
+
+
+@pytest.fixture
+def numbers(cluster: Cluster) -> str:
+    """A table of whole numbers, each once."""
+    table = f"t_{uuid4().hex[:8]}"
+    cluster.run(f"create table {table} (n int primary key deferrable initially deferred)", "groundwork")
+    return table
+
+
+def test_a_statement_begins_its_transaction(connection: Connection, cluster: Cluster, numbers: str) -> None:
+    opening = "begin read only; select set_config('app.tenant_id', 'x', true)"
+    found = connection.execute_within(opening, "select current_setting('app.tenant_id') || $1", ["y"])
+    assert found.rows == [["xy"]]
+    with pytest.raises(DatabaseError, match="read-only"):
+        connection.execute_unnamed(f"insert into {numbers} values ($1)", [1])
+
+
+def test_an_opening_that_fails_is_what_went_wrong(connection: Connection) -> None:
+    with pytest.raises(DatabaseError, match="division by zero"):
+        connection.execute_within("begin; select 1 / 0", "select $1::int", [1])
+    connection.rollback()
+    assert rows(connection, "select %s::int", 2) == [[2]]
+
+
+def test_a_last_statement_commits(connection: Connection, cluster: Cluster, numbers: str) -> None:
+    rows(connection, "select %s", "begins the transaction")
+    connection.execute_and_commit(f"insert into {numbers} values ($1)", [1])
+    connection.commit()
+    assert cluster.run(f"select n from {numbers}", "groundwork") == [[1]]
+
+
+@pytest.mark.parametrize(("value", "wrong"), [("one", "22P02"), (2, "23505")])
+def test_a_last_statement_that_fails_leaves_nothing(
+    connection: Connection, cluster: Cluster, numbers: str, value: object, wrong: str
+) -> None:
+    connection.execute_within("begin", f"insert into {numbers} values ($1)", [2])
+    with pytest.raises(DatabaseError, match=wrong):
+        connection.execute_and_commit(f"insert into {numbers} values ($1)", [value])
+    connection.rollback()
+    assert cluster.run(f"select count(*) from {numbers}", "groundwork") == [[0]]
+    assert rows(connection, "select %s::int", 3) == [[3]]
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-02 03:04:05.000006+00", "1890-01-01 00:00:00-07:36:42", "infinity"]
+)
+def test_a_moment_is_read_as_it_was_written(connection: Connection, text: str) -> None:
+    connection.execute_simple("set time zone 'UTC'")
+    expected = text if text == "infinity" else datetime.fromisoformat(text)
+    assert rows(connection, "select %s::timestamptz", text) == [[expected]]

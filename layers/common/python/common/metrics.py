@@ -123,6 +123,11 @@ cold_starts_total = counter(
 _warm: set[str] = set()
 
 
+def pending() -> bool:
+    """Whether anything was recorded that has not been written yet."""
+    return bool(_pending)
+
+
 def settle() -> None:
     """A transaction has committed: what was recorded up to here happened, whatever fails after it."""
     global _settled

@@ -69,14 +69,14 @@ def next_version(connection: Connection, schema: str, tenant: UUID, stream: str)
     return int(connection.execute(text(_LAST.format(schema=schema)), place).scalar_one()) + 1
 
 
-def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -> str:
-    """Store the events, and queue them for the relay: one statement for all. Gives the transaction's id."""
-    records = []
+def records(envelopes: Sequence[Envelope]) -> str:
+    """The events as the statement takes them; one that is too large is refused (400)."""
+    found = []
     for envelope in envelopes:
         payload = bytes(envelope.data)
         if len(payload) > MAX_SIZE:
             raise BadRequest(f"The change makes an event of {len(payload)} bytes; {MAX_SIZE} are the limit.")
-        records.append(
+        found.append(
             _Record(
                 envelope.tenant,
                 envelope.subject,
@@ -92,8 +92,19 @@ def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -
                 envelope.headers(),
             )
         )
-    appended = connection.execute(_append_to(schema), {"records": msgspec.json.encode(records).decode()})
+    return msgspec.json.encode(found).decode()
+
+
+def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -> str:
+    """Store the events, and queue them for the relay: one statement for all. Gives the transaction's id."""
+    appended = connection.execute(_append_to(schema), {"records": records(envelopes)})
     return str(appended.scalars().first())
+
+
+def append_and_commit(connection: Connection, schema: str, appended: str) -> None:
+    """Store and queue :func:`records`, and end the transaction with them, in one round trip."""
+    driver: Any = connection.connection.driver_connection
+    driver.execute_and_commit(_APPEND.format(schema=schema).replace(":records", "$1"), [appended])
 
 
 @cache
