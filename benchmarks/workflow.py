@@ -19,6 +19,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,13 +29,15 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 
 from common import database
 from common.clock import FixedClock
 from common.identifiers import uuid7
+from common.postgres import Connection
 from common.principal import Principal
 from common.work import Work
 from local.postgres import Cluster, binaries
@@ -139,29 +142,27 @@ def run(tenant: UUID, process: UUID, ref: str, count: int) -> tuple[float, str]:
 
 
 def statements(tenant: UUID, process: UUID, ref: str) -> list[str]:
-    """The transactions of advances as SQL text."""
+    """The transactions of advances as SQL text, as the driver sends them."""
     found: list[str] = []
+    sent = Connection._send
 
-    def record(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        found.append(literal_sql(statement, parameters))
+    def record(self: Any, statement: str, values: Any, *others: Any) -> None:
+        found.append(literal_sql(statement, values))
+        sent(self, statement, values, *others)
 
-    engine = database.engine()
-    event.listen(engine, "before_cursor_execute", record)
     transactions = []
-    for _ in range(ADVANCES):
-        found.clear()
-        ref = complete(tenant, process, ref)
-        opening = f"begin; select set_config('app.tenant_id', '{tenant}', true)"
-        transactions.append(";\n".join([opening, *found, "commit;"]))
-    event.remove(engine, "before_cursor_execute", record)
+    with mock.patch.object(Connection, "_send", record):
+        for _ in range(ADVANCES):
+            found.clear()
+            ref = complete(tenant, process, ref)
+            opening = f"begin; select set_config('app.tenant_id', '{tenant}', true)"
+            transactions.append(";\n".join([opening, *found, "commit;"]))
     return transactions
 
 
-def literal_sql(statement: str, parameters: Any) -> str:
+def literal_sql(statement: str, values: Any) -> str:
     """A statement with its parameters written into it, on one line as pgbench wants it."""
-    values = iter(parameters)
-    parts = statement.replace("%%", "%").split("%s")
-    written = parts[0] + "".join(literal(next(values)) + part for part in parts[1:])
+    written = re.sub(r"\$(\d+)", lambda found: literal(values[int(found[1]) - 1]), statement)
     return " ".join(written.split("\n"))
 
 

@@ -35,6 +35,11 @@ MAX_STEPS = 10_000
 
 Fate = Literal["correlated", "started", "buffered"]
 
+_READ = """
+select id, workflow_id, key, number, business_key, customer_id, parent_id, call, told, recorded, version,
+    started_at, state
+from workflow.processes where tenant_id = $1 and id = $2
+"""
 _decode = msgspec.json.Decoder(State).decode
 _SERIALIZATION_FAILURE = text("do $$ begin raise serialization_failure; end $$")
 
@@ -163,27 +168,12 @@ class Mover:
 
     def read(self, process: UUID) -> Row:
         """The process as it is now."""
-        statement = select(processes).where(
-            processes.c.tenant_id == self._work.tenant, processes.c.id == process
-        )
-        row = self._work.execute(statement).one_or_none()
-        if row is None:
+        found = self._work.rows(_READ, (self._work.tenant, process))
+        if not found:
             raise NotFound(f"There is no process {process}.")
-        return Row(
-            row.id,
-            row.workflow_id,
-            row.key,
-            row.number,
-            row.business_key,
-            row.customer_id,
-            row.parent_id,
-            row.call,
-            row.told,
-            row.recorded,
-            row.version,
-            row.started_at,
-            _decode(row.state),
-        )
+        [row] = found
+        row[-1] = _decode(row[-1])
+        return Row(*row)
 
     def _store(
         self, row: Row, state: State, outcome: Outcome, trigger: on.AnyTrigger, target: Version | None = None

@@ -6,6 +6,7 @@ meanwhile leaves every part without rows.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -13,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import TextClause, text
 
 from common.work import Work
 
@@ -181,6 +181,7 @@ _GONE = {
     "decisions_gone": "decisions",
 }
 _RETURNED = ("ended_tasks", "reassigned_tasks", "resolved")
+_PARAMETER = re.compile(r"(?<!:):(\w+)")
 _PARAMETERS = {"incidents": "incidents_raised"}
 
 
@@ -243,15 +244,17 @@ def store(
     parts = changes.parts()
     given = process | changes.parameters() | {"tenant": work.tenant, "now": now}
     given["actor"] = work.principal.name
-    row = work.execute(_statement(new, parts), given).one()
-    if not row.moved:
+    statement, names = _statement(new, parts)
+    [[moved, *told]] = work.rows(statement, [given[name] for name in names])
+    if not moved:
         return None
-    found = [row._mapping.get(name) or [] for name in _RETURNED]
-    return Stored(*found)
+    returned = dict(zip((name for name in _RETURNED if name in parts), told, strict=True))
+    return Stored(*(returned.get(name) or [] for name in _RETURNED))
 
 
 @lru_cache(maxsize=512)
-def _statement(new: bool, parts: tuple[str, ...]) -> TextClause:
+def _statement(new: bool, parts: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The statement as the driver takes it, and its parameters by name, in order."""
     clauses = [
         _INSERT if new else _UPDATE,
         *(_gone(part) if part in _GONE else _PARTS[part] for part in parts),
@@ -262,7 +265,9 @@ def _statement(new: bool, parts: tuple[str, ...]) -> TextClause:
         for name in _RETURNED
         if name in parts
     ]
-    return text(f"with {','.join(clauses)} select {', '.join(told)}")
+    named = f"with {','.join(clauses)} select {', '.join(told)}"
+    names = list(dict.fromkeys(_PARAMETER.findall(named)))
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", named), names
 
 
 def _gone(part: str) -> str:
