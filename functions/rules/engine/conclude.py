@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -65,12 +66,12 @@ class Concluder:
         if len(hits) == 1:
             own = literals[hits[0]]
             return Evaluation(self._version, (self._ids[hits[0]],), self._defaults | own, [own.copy()])
-        ids = self._ids
-        results = [literals[hit].copy() for hit in hits]
-        outputs = self._defaults.copy()
+        chosen = itemgetter(*hits)
+        results = [*map(dict.copy, chosen(literals))]
+        outputs = self._defaults
         for result in results[-1:] if self._is_uniform else results:
-            outputs |= result
-        return Evaluation(self._version, tuple([ids[hit] for hit in hits]), outputs, results)
+            outputs = outputs | result
+        return Evaluation(self._version, chosen(self._ids), outputs, results)
 
     def _conclude(self, hits: tuple[int, ...], values: list[Any], errors: list[RuleError]) -> Evaluation:
         hits = self._until_stop(hits)
