@@ -7,13 +7,13 @@ from functools import cache
 
 from sqlalchemy.engine.url import make_url
 
+from common.logins import login, reader, role_password
 from common.operation import Operation, Route, Uses
 from infra.cdk.bundling import ROOT
 from infra.cdk.names import DATABASE, LIVE, OWNER, bucket_name
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
 from migrations import runner
-from migrations.security import login, role_password
 
 SCRAPED = ("/metrics", "/services/targets")
 """How the routes end that a Prometheus scraper or its service discovery asks."""
@@ -52,7 +52,7 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
         return settings | _on_aws(stage, operation, told)
     settings["KAFKA_BOOTSTRAP_SERVERS"] = stage.kafka_bootstrap_servers
     admin = Uses.ADMIN in operation.uses
-    settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, service)
+    settings["DATABASE_URL"] = stage.database_url if admin else database_url(stage, operation)
     if service == "auth":
         settings["SIGNING_SECRET"] = role_password(_admin_password(stage), "signing")
     return settings
@@ -64,7 +64,7 @@ def _on_aws(stage: Stage, operation: Operation[..., object], told: Told) -> dict
     settings = {
         "DATABASE_HOST": told.value("proxy-host"),
         "DATABASE_NAME": DATABASE,
-        "DATABASE_USER": OWNER if owner else login(operation.service),
+        "DATABASE_USER": OWNER if owner else user(operation),
     }
     if Uses.INVOKE in operation.uses:
         settings["FUNCTION_ALIAS"] = LIVE
@@ -79,16 +79,21 @@ def _on_aws(stage: Stage, operation: Operation[..., object], told: Told) -> dict
     return settings
 
 
+def user(operation: Operation[..., object]) -> str:
+    """The login of an operation's function: its service's own, or the reader of that if it only reads."""
+    return reader(operation.service) if operation.reads_only else login(operation.service)
+
+
 def is_scraped(stage: Stage, operation: Operation[..., object]) -> bool:
     """Whether Prometheus asks it, so that it must know the scraper's token."""
     trigger = operation.trigger
     return stage.metrics_protected and isinstance(trigger, Route) and trigger.path.endswith(SCRAPED)
 
 
-def database_url(stage: Stage, service: str) -> str:
-    """The URL by which a service's functions reach a database that is given to the stage."""
+def database_url(stage: Stage, operation: Operation[..., object]) -> str:
+    """The URL by which an operation's function reaches a database that is given to the stage."""
     url = make_url(stage.database_url)
-    role = login(service)
+    role = user(operation)
     secret = role_password(_admin_password(stage), role)
     return url.set(username=role, password=secret).render_as_string(hide_password=False)
 

@@ -9,11 +9,10 @@ from common.dead_letters import OWNERS, queue_name
 from common.operation import PLATFORM, CustomResource, Operation, Topic, Uses
 from infra.cdk import broker
 from infra.cdk.dead_letters import are_kept
-from infra.cdk.environment import is_scraped
+from infra.cdk.environment import is_scraped, user
 from infra.cdk.names import bucket_name
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
-from migrations.security import login
 
 INTERFACES = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"]
 NETWORK = ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"]
@@ -72,12 +71,12 @@ def _network(operation: Operation[..., object]) -> list[iam.PolicyStatement]:
 
 
 def _data(operation: Operation[..., object], stage: Stage, told: Told) -> list[iam.PolicyStatement]:
-    """The database by the service's own login, the broker, and secrets by their own names."""
+    """The database by the operation's login, the broker, and secrets by their own names."""
     statements, secrets = [], []
     if Uses.ADMIN in operation.uses:
         secrets.append(told.value("database-secret"))
     else:
-        sign_in = told.database_login(login(operation.service))
+        sign_in = told.database_login(user(operation))
         statements.append(_allow("Database", ["rds-db:connect"], [sign_in]))
     if Uses.SIGNING in operation.uses:
         secrets.append(told.value("signing-secret"))

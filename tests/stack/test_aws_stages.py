@@ -13,7 +13,6 @@ from common.operation import Topic, Uses, discover_all
 from infra.cdk import nag, rights
 from infra.cdk.names import OWNER, function_name
 from infra.cdk.stacks.service import MIGRATION
-from migrations.security import login
 from tests.stack.synthesis import STAGES, Synthesis, synthesis
 
 pytestmark = [pytest.mark.xdist_group("synthesis"), pytest.mark.timeout(1200)]
@@ -78,7 +77,8 @@ def test_a_function_signs_in_as_its_own_service_only(made: Synthesis) -> None:
         if Uses.ADMIN in operation.uses:
             assert (user, allowed) == (OWNER, [])
         else:
-            assert user == login(operation.service)
+            reads = operation.reads_only
+            assert user == f"groundwork_{operation.service}{'_reader' if reads else ''}"
             assert len(allowed) == 1
             assert json.dumps(allowed).endswith(f'/{user}"]]}}]')
 

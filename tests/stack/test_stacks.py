@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.operation import PLATFORM, SERVICES, Operation, Route, discover, discover_all
+from common.operation import PLATFORM, SERVICES, Operation, Route, Uses, discover, discover_all
 from infra.cdk.functions import METRIC_LINES
 from infra.cdk.names import function_name
 from infra.cdk.stages import stage
@@ -119,6 +119,17 @@ def test_the_api_may_invoke_each_function_by_its_own_route(templates: Templates)
     for operation in routed:
         fixed = operation.route.path.split("{", 1)[0].rstrip("/")
         assert f"/{operation.route.method}{fixed}" in permitted[function_name(stage("local"), operation)]
+
+
+def test_an_operation_that_only_reads_cannot_sign_in_to_write(templates: Templates) -> None:
+    for service in (PLATFORM, *SERVICES):
+        made = {f["FunctionName"]: f for f in resources(templates[service], "AWS::Lambda::Function")}
+        for operation in discover(service):
+            url = made[function_name(stage("local"), operation)]["Environment"]["Variables"]["DATABASE_URL"]
+            if Uses.ADMIN not in operation.uses:
+                assert url.split("//")[1].split(":")[0] == (
+                    f"groundwork_{service}{'_reader' if operation.reads_only else ''}"
+                )
 
 
 def test_a_database_owner_is_nobody_but_the_migrations(templates: Templates) -> None:
