@@ -15,12 +15,15 @@ from graphql import (
     DocumentNode,
     EnumTypeDefinitionNode,
     FieldDefinitionNode,
+    FieldNode,
     InputObjectTypeDefinitionNode,
     InterfaceTypeDefinitionNode,
     ObjectTypeDefinitionNode,
+    OperationDefinitionNode,
     ScalarTypeDefinitionNode,
     TypeDefinitionNode,
     UnionTypeDefinitionNode,
+    parse,
     print_ast,
     value_from_ast_untyped,
 )
@@ -52,7 +55,9 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class JoinField:
-    """What one subgraph says of a field. `type` is the field's type there, e.g. `[Book!]`."""
+    """What one subgraph says of a field. `type` is the field's type there, e.g. `[Book!]`; `implied` means
+    that the subgraph has it because it has the type, without a directive of its own.
+    """
 
     graph: str
     type: str
@@ -63,6 +68,7 @@ class JoinField:
     overridden: bool = False
     override: str | None = None
     label: str | None = None
+    implied: bool = False
 
 
 @dataclass(slots=True)
@@ -146,6 +152,7 @@ def _read_type(definition: TypeDefinitionNode, names: dict[str, str]) -> TypeTab
             table.interfaces.setdefault(said["graph"], set()).add(said["interface"])
         for node in definition.fields:
             table.fields[node.name.value] = _read_field(node, table, names)
+        _mark_required(table)
     elif isinstance(definition, EnumTypeDefinitionNode):
         table.values = frozenset(value.name.value for value in definition.values)
     elif isinstance(definition, UnionTypeDefinitionNode):
@@ -157,13 +164,34 @@ def _read_type(definition: TypeDefinitionNode, names: dict[str, str]) -> TypeTab
     return table
 
 
+def _mark_required(table: TypeTable) -> None:
+    """What a subgraph requires, others resolve. Composers leave `external` out of interface objects' fields
+    that have no directive else.
+    """
+    for said in [each for read in table.fields.values() for each in read.graphs.values() if each.requires]:
+        for name in _top_names(said.requires or ""):
+            required = table.fields[name].graphs.get(said.graph) if name in table.fields else None
+            if required is not None and required.implied and said.graph in table.interface_object:
+                required.external = True
+
+
+def _top_names(fields: str) -> list[str]:
+    """The names of a field set's own fields: `a b { c }` has `a` and `b`."""
+    document = parse(fields if fields.lstrip().startswith("{") else f"{{{fields}}}", no_location=True)
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    return [each.name.value for each in operation.selection_set.selections if isinstance(each, FieldNode)]
+
+
 def _read_field(node: FieldDefinitionNode, table: TypeTable, names: dict[str, str]) -> FieldTable:
     text = print_ast(node.type)
     said_of = list(uses(node, "join__field"))
     read = FieldTable(node.name.value, text, named_type(text), {})
     if not said_of:
         # a field without the directive is in every subgraph that has the type
-        read.graphs = {graph: JoinField(graph, text, read.named) for graph in sorted(table.graphs)}
+        read.graphs = {
+            graph: JoinField(graph, text, read.named, implied=True) for graph in sorted(table.graphs)
+        }
         return read
     for said in said_of:
         graph = said.get("graph")

@@ -89,6 +89,32 @@ def test_interface_objects_are_opaque_where_they_are_objects():
     assert graph.possible_in("Account", "ACCOUNTS") == {"Person", "Company", "Robot"}
 
 
+def test_what_an_interface_object_requires_is_external_there_though_the_supergraph_does_not_say_so():
+    sdl = (
+        HEADER
+        + """
+type Query @join__type(graph: A) @join__type(graph: B) { nodes: [Node!]! @join__field(graph: B) }
+interface Node @join__type(graph: A, key: "id")
+  @join__type(graph: B, key: "id", isInterfaceObject: true)
+{
+  id: ID!
+  name: String
+  size: Int
+  initial: String @join__field(graph: B, requires: "name")
+}
+type Leaf implements Node @join__type(graph: A, key: "id") @join__implements(graph: A, interface: "Node") {
+  id: ID!
+  name: String
+  size: Int
+  initial: String @join__field
+}
+"""
+    )
+    fields = Supergraph.parse(sdl).types["Node"].fields
+    assert [each.graph for each in fields["name"].graphs.values() if each.external] == ["B"]
+    assert not any(each.external for each in fields["size"].graphs.values())
+
+
 def test_labels_of_progressive_overrides_are_listed():
     assert supergraph("moved").labels == {"percent(25)"}
     assert supergraph("shop").labels == frozenset()
