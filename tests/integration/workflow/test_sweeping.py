@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,18 +52,22 @@ def told(platform: Platform, process: str) -> Counter[str]:
 
 def killed_at(step: int, clock: FixedClock, patch: pytest.MonkeyPatch) -> bool:
     """Kill a sweep at a statement, or at its commit if it has no more of them; whether it was the latter."""
-    execute, left = Work.execute, [step]
+    left = [step]
 
-    def statement(work: Work, *given: Any) -> Any:
-        if not left[0]:
-            raise Killed("at a statement")
-        left[0] -= 1
-        return execute(work, *given)
+    def counted(run: Callable[..., Any]) -> Callable[..., Any]:
+        def statement(work: Work, *given: Any) -> Any:
+            if not left[0]:
+                raise Killed("at a statement")
+            left[0] -= 1
+            return run(work, *given)
+
+        return statement
 
     def commit(_work: Work) -> None:
         raise Killed("at the commit")
 
-    patch.setattr(Work, "execute", statement)
+    for name in ("execute", "rows"):
+        patch.setattr(Work, name, counted(getattr(Work, name)))
     patch.setattr(Work, "commit", commit)
     with pytest.raises(Killed) as killed:
         sweeping.round_(clock)
@@ -91,6 +102,66 @@ def test_a_sweeper_killed_anywhere_has_fired_nothing_and_the_next_fires_each_onc
     for one in started:
         assert told(fresh_platform, one["id"])["workflow.process.completed"] == 1
     assert sweep(fresh_platform, hours=3) == 0
+
+
+SWEEPER = """
+import sys
+from datetime import datetime
+from common.clock import FixedClock
+from workflow import sweeping
+clock = FixedClock(datetime.fromisoformat(sys.argv[1]))
+sweeping.round_(clock, limit=1)
+print("sweeping", flush=True)
+while sweeping.round_(clock, limit=7):
+    pass
+"""
+
+
+@contextmanager
+def sweeper(platform: Platform, now: datetime) -> Iterator[subprocess.Popen[bytes]]:
+    """A sweeper in a process of its own, that has fired a timer and goes on."""
+    url = platform.settings["workflow"].database_url
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "SERVICE": "workflow",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    command = [sys.executable, "-c", SWEEPER, now.isoformat()]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while (said := process.stdout.readline()) != b"sweeping\n":
+            assert said, "the sweeper could not begin"
+        yield process
+        process.kill()
+
+
+def test_sweepers_killed_by_the_system_at_any_moment_fire_each_timer_once(fresh_platform: Platform) -> None:
+    owner = fresh_platform.register()
+    key = publish(owner, line(waiting("PT1H")))
+    started = [start(owner, key)["id"] for _ in range(150)]
+    now, moments = datetime.now(UTC) + timedelta(hours=2), random.Random(4)
+    interrupted = 0
+    for _ in range(6):
+        with sweeper(fresh_platform, now) as process:
+            time.sleep(moments.uniform(0, 0.05))
+            interrupted += process.poll() is None
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        settled(fresh_platform, started)
+    assert interrupted > 1
+    sweep(fresh_platform, hours=2)
+    assert settled(fresh_platform, started) == len(started)
+
+
+def settled(platform: Platform, started: list[str]) -> int:
+    """How many of the processes have ended: each with one event and no timer, the others with their timer."""
+    ended = platform.rows("select id from workflow.processes where status = 'ended'")
+    assert platform.rows("select 1 from workflow.timers") == [(1,)] * (len(started) - len(ended))
+    told_of = platform.rows(
+        "select stream from workflow.event_store where type = 'workflow.process.completed' order by stream"
+    )
+    assert [row.stream for row in told_of] == sorted(f"process:{row.id}" for row in ended)
+    return len(ended)
 
 
 def test_a_service_level_warns_and_is_breached_once_and_hands_the_task_on(
@@ -153,6 +224,29 @@ def test_a_definition_that_starts_by_the_clock_does_so_as_often_as_it_says(
     assert sweep(fresh_platform, minutes=61) == 1
     assert sweep(fresh_platform, hours=9) == 1
     assert len(owner.call(processes.list_, query={"key": key}).ok()["items"]) == 2
+
+
+def test_a_start_by_the_clock_counts_in_its_calendar_and_misses_what_is_past(
+    fresh_platform: Platform,
+) -> None:
+    owner = fresh_platform.register()
+    week = {"monday": [["00:00", "24:00"]]}
+    calendar = {"name": "mondays", "calendar": {"time_zone": "UTC", "week": week}}
+    owner.call(calendars.create, calendar).ok(201)
+    cycles: list[dict[str, str]] = [
+        {"cycle": "R/PT24H", "calendar": "mondays"},
+        {"cycle": "R/2020-01-01T00:00:00Z/P1D"},
+    ]
+    for timer in cycles:
+        definition = line(task())
+        definition["elements"] = [{**START, "events": [{"type": "timer"} | timer]}, task(), END]
+        definition["flows"] = flows("start ask", "ask end")
+        publish(owner, definition)
+    assert sweep(fresh_platform, seconds=1) == 0
+    assert sweep(fresh_platform, days=1) == 1
+    assert sweep(fresh_platform, days=14) >= 2
+    [row] = fresh_platform.rows("select fired from workflow.starts where cycle = 'R/PT24H'")
+    assert row.fired in (1, 2), "a fortnight has two Mondays"
 
 
 def test_a_sweep_that_collides_with_another_transaction_is_done_again(
