@@ -52,11 +52,12 @@ tools: ## Install the Debian packages without which a few tests are skipped (as 
 	@apt-get update -qq
 	@DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium oathtool prometheus
 
-lint: setup ## Check style, types and the direction of imports
+lint: setup ## Check style, types, the direction of imports, and migrations
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
+	@$(RUN) -m infra.migration_lint
 
 format: setup ## Format the code
 	@$(VENV)/bin/ruff check --fix --quiet .

@@ -1,4 +1,8 @@
-"""Alembic's environment: runs over the connection that the caller opened, in its transaction."""
+"""Alembic's environment: over the connection that the caller opened, or to print the SQL for one.
+
+Each revision is a transaction of its own, so that none holds another's locks; and none waits longer for a
+lock than its callers' requests can wait behind it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,9 @@ from typing import Any
 from alembic import context
 
 VERSION_SCHEMA = "platform"
+
+BOUNDS = ("set lock_timeout = '5s'", "set statement_timeout = '9min'")
+"""A statement ends before the Lambda that waits for it does (ten minutes)."""
 
 _UNMANAGED = re.compile(r"^alembic_version$|_p(\d{6}|default)$")
 """Alembic's own table, and partitions, which come and go with the months."""
@@ -26,16 +33,26 @@ def _metadata() -> list[Any]:
 
 
 def run() -> None:
-    """Run the migrations asked for, all in one transaction."""
+    """Run the migrations asked for, or print them."""
+    connection = context.config.attributes["connection"]
+    if connection is not None:
+        for bound in BOUNDS:
+            connection.exec_driver_sql(bound)
+        connection.commit()
     context.configure(
-        connection=context.config.attributes["connection"],
+        connection=connection,
+        dialect_name=None if connection is not None else "postgresql",
+        literal_binds=connection is None,
         target_metadata=_metadata() or None,
         version_table_schema=VERSION_SCHEMA,
         include_schemas=True,
         include_name=include_name,
         compare_server_default=True,
-        transaction_per_migration=False,
+        transaction_per_migration=True,
     )
+    if connection is None:
+        for bound in BOUNDS:
+            context.execute(bound)
     with context.begin_transaction():
         context.run_migrations()
 

@@ -18,7 +18,7 @@ from migrations.security import login, reader, role_password
 class Request(msgspec.Struct, frozen=True):
     """What the migration Lambda is asked: a command, and the revision it aims at."""
 
-    command: Literal["upgrade", "downgrade", "current", "check"] = "upgrade"
+    command: Literal["upgrade", "expand", "contract", "downgrade", "current", "check"] = "upgrade"
     revision: str = ""
 
 
@@ -26,24 +26,39 @@ class Request(msgspec.Struct, frozen=True):
 def migrate(event: dict[str, Any]) -> dict[str, Any]:
     """Migrate the database; idempotent, and two at once follow each other.
 
-    ``command`` is ``upgrade`` (to ``revision`` or head), ``downgrade`` (to ``revision``), ``current``, or
-    ``check`` (``ok`` only at head). Answers ``{"ok", "before", "after", "head"}``.
+    ``command`` is ``upgrade`` (to ``revision`` or head), ``expand`` (to the newest revision that this release
+    needs, which the release before it can live with too), ``contract`` (from there to head, when no function
+    of the release before is left), ``downgrade`` (to ``revision``), ``current``, or ``check`` (``ok`` only at
+    head). Answers ``{"ok", "before", "after", "expanded", "head"}``: ``expanded`` is what this release needs.
     """
     asked = msgspec.convert({k: v for k, v in event.items() if k in ("command", "revision")}, Request)
-    head = runner.head()
     with runner.locked(database.engine()) as connection:
         before = runner.current(connection)
-        if asked.command == "upgrade":
+        _run(connection, asked, before)
+        after = runner.current(connection)
+    logs.MIGRATED(command=asked.command, before=before, after=after)
+    head = runner.head()
+    ok = asked.command != "check" or after == head
+    return {"ok": ok, "before": before, "after": after, "expanded": runner.expand_head(), "head": head}
+
+
+def _run(connection: Connection, asked: Request, present: str | None) -> None:
+    match asked.command:
+        case "upgrade":
             runner.upgrade(connection, asked.revision or "head")
-            _settle(connection)
-        elif asked.command == "downgrade":
+        case "expand":
+            runner.upgrade(connection, runner.expand_target(present))
+        case "contract":
+            needed = runner.expand_target(present)
+            if present != needed:
+                raise runner.OrderError(f"The database is at {present}: expand it to {needed} first.")
+            runner.upgrade(connection)
+        case "downgrade":
             if not asked.revision:
                 raise Invalid.at("/revision", "Say which revision to go back to; base is none.")
             runner.downgrade(connection, asked.revision)
-        after = runner.current(connection)
-    logs.MIGRATED(command=asked.command, before=before, after=after)
-    ok = asked.command != "check" or after == head
-    return {"ok": ok, "before": before, "after": after, "head": head}
+    if asked.command in ("upgrade", "expand", "contract"):
+        _settle(connection)
 
 
 def _settle(connection: Connection) -> None:

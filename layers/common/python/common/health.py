@@ -122,10 +122,11 @@ def _database() -> str:
 
 
 def _migrations() -> str:
+    """A database that was expanded for the release after this one still serves it."""
     present, head = _query("select platform.migration_revision()"), settings().migration_head
-    if present != head:
+    if present is None or present < head:
         raise CheckFailed(f"The database is at revision {present}, this release needs {head}.")
-    return f"at {head}"
+    return f"at {present}"
 
 
 def _kafka() -> str:
