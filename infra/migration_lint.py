@@ -2,7 +2,7 @@
 
 Squawk judges the SQL that a revision prints; the rules here are what it lacks. Revisions up to 0010 came
 before the first release and are what they are. A revision that takes something away says
-``contract = True``, and runs when no release is left that needs it; one that knows better says why:
+``contracts = True``, and runs when no release is left that needs it; one that knows better says why:
 ``accepted = {"rule": "reason"}``.
 """
 

@@ -1,7 +1,7 @@
 """Alembic over one connection, one at a time: what the migration Lambda, the laptop and the tests call.
 
 A revision expands what there is, which releases before and after it both can live with; or it contracts it,
-which only those after it can: ``contract = True`` in its file. A release's contracting revisions follow its
+which only those after it can: ``contracts = True`` in its file. A release's contracting revisions follow its
 expanding ones. They run when no release is left that needs what they take away.
 """
 
@@ -52,7 +52,7 @@ def revisions() -> list[Script]:
 
 def contracts(revision: Script) -> bool:
     """Whether it takes away what releases before it may need."""
-    return bool(getattr(revision.module, "contract", False))
+    return bool(getattr(revision.module, "contracts", False))
 
 
 def head() -> str:
