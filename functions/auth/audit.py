@@ -11,8 +11,9 @@ from sqlalchemy import Row, select
 
 from auth.tables import event_store as table
 from common.errors import BadRequest
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 
 Text = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
@@ -41,14 +42,16 @@ class Event(Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
 
 
+_LISTING = Listing("events", Event, by="-occurred_at")
+
+
 @operation("GET /auth/events", permission="auth.event.read")
-def list_(wanted: EventFilter, paging: Paging, work: Work) -> Page[Event]:
+def list_(wanted: EventFilter, asked: Selection, work: Work) -> Page[Event]:
     """List what happened, the latest first."""
     for name in ("since", "until"):
         moment = getattr(wanted, name)
         if moment is not None and moment.tzinfo is None:
             raise BadRequest(f"{name} needs an offset from UTC, such as Z.", parameter=name)
-    scope = f"events:{wanted.stream}:{wanted.type}:{wanted.actor}:{wanted.since}:{wanted.until}"
     statement = select(table).where(table.c.tenant_id == work.tenant)
     for condition in (
         None if wanted.stream is None else table.c.stream == wanted.stream,
@@ -59,9 +62,7 @@ def list_(wanted: EventFilter, paging: Paging, work: Work) -> Page[Event]:
     ):
         if condition is not None:
             statement = statement.where(condition)
-    order = [(table.c.occurred_at, True), (table.c.id, True)]
-    rows = work.execute(keyset(statement, order, paging.after(scope, [datetime, UUID]), paging.limit)).all()
-    return page(rows, paging.limit, scope, lambda row: [row.occurred_at, row.id], _told)
+    return _LISTING.page(work, statement, asked, _told, of=wanted)
 
 
 def _told(row: Row[Any]) -> Event:

@@ -17,8 +17,9 @@ from auth.opaque import digest
 from auth.tables import clients, sessions
 from common.errors import Invalid, NotFound
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.tokens import encode
 from common.work import Work
 
@@ -114,13 +115,14 @@ def create(new: NewClient, work: Work) -> ClientWithSecret:
     return ClientWithSecret(**_fields(row), client_secret=secret)
 
 
+_LISTING = Listing("clients", Client, by="-created_at")
+
+
 @operation("GET /auth/clients", permission="auth.client.read")
-def list_(paging: Paging, work: Work) -> Page[Client]:
+def list_(asked: Selection, work: Work) -> Page[Client]:
     """List the clients, the newest first."""
     living = select(clients).where(clients.c.tenant_id == work.tenant, clients.c.deleted_at.is_(None))
-    order = [(clients.c.created_at, True), (clients.c.id, True)]
-    rows = work.execute(keyset(living, order, paging.after("clients", [datetime, UUID]), paging.limit)).all()
-    return page(rows, paging.limit, "clients", lambda row: [row.created_at, row.id], _told)
+    return _LISTING.page(work, living, asked, _told)
 
 
 @operation("GET /auth/clients/{id}", permission="auth.client.read")

@@ -6,8 +6,9 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from auth.tables import permissions
+from common.listing.listed import Listing
 from common.operation import SELF, operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 
 
@@ -19,21 +20,17 @@ class Permission(Struct, frozen=True):
     description: str
 
 
+_LISTING = Listing("permissions", Permission, by="name", key="name")
+
+
 @operation("GET /auth/permissions", permission=SELF)
-def list_(paging: Paging, work: Work, service: str | None = None) -> Page[Permission]:
+def list_(asked: Selection, work: Work, service: str | None = None) -> Page[Permission]:
     """List the permissions there are, by name; of one service if asked."""
-    scope = f"permissions:{service}"
     statement = select(permissions)
     if service is not None:
         statement = statement.where(permissions.c.service == service)
-    order = [(permissions.c.name, False)]
-    rows = work.execute(keyset(statement, order, paging.after(scope, [str]), paging.limit)).all()
-    return page(
-        rows,
-        paging.limit,
-        scope,
-        lambda row: [row.name],
-        lambda row: Permission(row.name, row.service, row.description),
+    return _LISTING.page(
+        work, statement, asked, lambda row: Permission(row.name, row.service, row.description), of=service
     )
 
 

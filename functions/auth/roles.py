@@ -17,8 +17,9 @@ from auth.tables import roles, user_roles, users
 from common.errors import Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 
 OWNER = memberships.OWNER
@@ -91,17 +92,16 @@ def create(new: NewRole, work: Work) -> Role:
     return told(row)
 
 
+_LISTING = Listing("roles", Role, by="name", key="name")
+
+
 @operation("GET /auth/roles", permission="auth.role.read")
-def list_(paging: Paging, work: Work, built_in: bool | None = None) -> Page[Role]:
+def list_(asked: Selection, work: Work, built_in: bool | None = None) -> Page[Role]:
     """List the roles by name, built-in ones or others only if asked."""
-    scope = f"roles:{built_in}"
     statement = select(roles).where(roles.c.tenant_id == work.tenant)
     if built_in is not None:
         statement = statement.where(roles.c.built_in == built_in)
-    rows = work.execute(
-        keyset(statement, [(roles.c.name, False)], paging.after(scope, [str]), paging.limit)
-    ).all()
-    return page(rows, paging.limit, scope, lambda row: [row.name], told)
+    return _LISTING.page(work, statement, asked, told, of=built_in)
 
 
 @operation("GET /auth/roles/{id}", permission="auth.role.read")

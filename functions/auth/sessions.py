@@ -15,8 +15,9 @@ from auth.events import LoginFailed, SessionRevoked, SessionStarted, UserLocked
 from auth.issuing import TokenResponse
 from auth.tables import sessions
 from common.errors import BadRequest, Forbidden, NotFound
+from common.listing.listed import Listing
 from common.operation import PUBLIC, SELF, Uses, operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.principal import Principal
 from common.request import Request
 from common.work import Work
@@ -85,11 +86,13 @@ def logout(principal: Principal, work: Work) -> None:
     ending.end(work, "logout", sessions.c.id == principal.session)
 
 
+_LISTING = Listing("sessions", Session, by="-id")
+
+
 @operation("GET /auth/sessions", permission=SELF)
-def list_(principal: Principal, paging: Paging, work: Work, user_id: UUID | None = None) -> Page[Session]:
+def list_(principal: Principal, asked: Selection, work: Work, user_id: UUID | None = None) -> Page[Session]:
     """List the living sessions of the caller, or, with the permission auth.session.read, of ``user_id``."""
     user = _whose(principal, user_id, READ, work)
-    scope = f"sessions:{user}"
     living = select(sessions).where(
         sessions.c.tenant_id == work.tenant,
         sessions.c.user_id == user,
@@ -97,10 +100,7 @@ def list_(principal: Principal, paging: Paging, work: Work, user_id: UUID | None
         sessions.c.expires_at > work.now,
         or_(sessions.c.idle_expires_at.is_(None), sessions.c.idle_expires_at > work.now),
     )
-    rows = work.execute(
-        keyset(living, [(sessions.c.id, True)], paging.after(scope, [UUID]), paging.limit)
-    ).all()
-    return page(rows, paging.limit, scope, lambda row: [row.id], lambda row: told(row, principal))
+    return _LISTING.page(work, living, asked, lambda row: told(row, principal), of=user)
 
 
 @operation("DELETE /auth/sessions/{id}", permission=SELF, status=204, emits=SessionRevoked)

@@ -27,8 +27,9 @@ from auth.tenant_settings import TenantSettings
 from common.errors import BadRequest, Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 
 Status = Literal["active", "deactivated"]
@@ -67,12 +68,11 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class UserFilter(Struct, frozen=True, kw_only=True):
-    """Which users to list, and how: ``q`` is the start of an address or of a name."""
+    """Which users to list: ``q`` is the start of an address or of a name."""
 
     q: str | None = None
     status: Status | None = None
     role_id: UUID | None = None
-    sort: Literal["email", "-created_at", "created_at"] = "email"
 
 
 @operation(
@@ -109,24 +109,16 @@ def create(new: NewUser, work: Work) -> User:
     return told(row, sorted(role_ids), work)
 
 
+_LISTING = Listing("users", User, by="email")
+
+
 @operation("GET /auth/users", permission="auth.user.read")
-def list_(wanted: UserFilter, paging: Paging, work: Work) -> Page[User]:
-    """List the users: filtered by the start of an address or name, by status or role; sorted."""
-    scope = f"users:{wanted.q}:{wanted.status}:{wanted.role_id}:{wanted.sort}"
+def list_(wanted: UserFilter, asked: Selection, work: Work) -> Page[User]:
+    """List the users by address: by the start of an address or name, by status or role."""
     statement = _filtered(select(users).where(users.c.tenant_id == work.tenant), wanted)
-    column = users.c.email if wanted.sort == "email" else users.c.created_at
-    descends = wanted.sort.startswith("-")
-    after = paging.after(scope, [str if wanted.sort == "email" else datetime, UUID])
-    order = [(column, descends), (users.c.id, descends)]
-    rows = work.execute(keyset(statement, order, after, paging.limit)).all()
-    held = memberships.of_users(work, [row.id for row in rows])
-    return page(
-        rows,
-        paging.limit,
-        scope,
-        lambda row: [getattr(row, column.name), row.id],
-        lambda row: told(row, held.get(row.id, []), work),
-    )
+    found = _LISTING.rows(work, statement, asked, of=wanted)
+    held = memberships.of_users(work, [row.id for row in found.items])
+    return Page([told(row, held.get(row.id, []), work) for row in found.items], found.next)
 
 
 @operation("GET /auth/users/{id}", permission="auth.user.read")

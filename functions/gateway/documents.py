@@ -17,8 +17,9 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from common.errors import Invalid, NotFound
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from gateway.operators import require_operator
 from gateway.options import options
@@ -140,16 +141,19 @@ def trust(new: NewDocument, work: Work) -> TrustedDocument:
     return TrustedDocument(digest, new.name, new.document, row.created_at)
 
 
+_LISTING = Listing("documents", TrustedDocument, by="id")
+
+
 @operation("GET /graphql/documents", permission="gateway.document.read")
-def list_(paging: Paging, work: Work) -> Page[TrustedDocument]:
+def list_(asked: Selection, work: Work) -> Page[TrustedDocument]:
     """List the trusted documents, the safelist."""
     columns = (documents.c.id, documents.c.name, documents.c.document, documents.c.created_at)
-    after = paging.after("documents", [str])
     statement = select(*columns).where(documents.c.trusted)
-    rows = work.execute(keyset(statement, [(documents.c.id, False)], after, paging.limit)).all()
-    return page(
-        rows, paging.limit, "documents", lambda row: [row.id], lambda row: TrustedDocument(**row._asdict())
-    )
+    return _LISTING.page(work, statement, asked, _told)
+
+
+def _told(row: Any) -> TrustedDocument:
+    return TrustedDocument(row.id, row.name, row.document, row.created_at)
 
 
 @operation("DELETE /graphql/documents/{id}", permission="gateway.document.trust", status=204)

@@ -12,8 +12,9 @@ from sqlalchemy import Row, select
 from common.background import Deadline
 from common.errors import NotFound
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import Uses, on_upload, operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from masterdata import import_worker, jobs, storage, tables
 from masterdata.entities import RECORDS, Many
@@ -129,14 +130,15 @@ def create(new: NewImport, work: Work) -> StartedImport:
     return StartedImport(**_told(made), upload=link)
 
 
+_LISTING = Listing("imports", Import, by="-id")
+
+
 @operation("GET /masterdata/imports", permission="masterdata.import.read")
-def list_(paging: Paging, work: Work) -> Page[Import]:
+def list_(asked: Selection, work: Work) -> Page[Import]:
     """List the imports, the last one first."""
     table = tables.imports
     statement = select(table).where(table.c.tenant_id == work.tenant)
-    statement = keyset(statement, [(table.c.id, True)], paging.after("imports", [UUID]), paging.limit)
-    rows: list[Any] = list(work.execute(statement).all())
-    return page(rows, paging.limit, "imports", lambda row: [row.id], lambda row: Import(**_told(row)))
+    return _LISTING.page(work, statement, asked, lambda row: Import(**_told(row)))
 
 
 @operation("GET /masterdata/imports/{id}", permission="masterdata.import.read")
@@ -145,15 +147,16 @@ def read(id: UUID, work: Work) -> Import:  # noqa: A002 - the path's name
     return Import(**_told(_found(work, id)))
 
 
+_ERRORS = Listing("import errors", RowError, by="row", key="row")
+
+
 @operation("GET /masterdata/imports/{id}/errors", permission="masterdata.import.read")
-def errors(id: UUID, paging: Paging, work: Work) -> Page[RowError]:  # noqa: A002
+def errors(id: UUID, asked: Selection, work: Work) -> Page[RowError]:  # noqa: A002
     """List what is wrong with the rows that were not imported, by row."""
     _found(work, id)
-    table, scope = tables.import_errors, f"errors of {id}"
+    table = tables.import_errors
     statement = select(table).where(table.c.tenant_id == work.tenant, table.c.import_id == id)
-    statement = keyset(statement, [(table.c.row, False)], paging.after(scope, [int]), paging.limit)
-    rows: list[Any] = list(work.execute(statement).all())
-    return page(rows, paging.limit, scope, lambda row: [row.row], _row_error)
+    return _ERRORS.page(work, statement, asked, _row_error, of=id)
 
 
 @on_upload(

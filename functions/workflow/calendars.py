@@ -14,8 +14,9 @@ from common import constraints
 from common.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from common.etag import IfMatch
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from workflow.engine.calendar import Calendar
 from workflow.events import CalendarChanged
@@ -64,14 +65,14 @@ def create(new: NewCalendar, work: Work) -> NamedCalendar:
     return _changed(work, work.execute(insert(calendars).values(row).returning(calendars)).one())
 
 
+_LISTING = Listing("calendars", NamedCalendar, by="name", key="name")
+
+
 @operation("GET /workflow/calendars", permission="workflow.calendar.read")
-def list_(paging: Paging, work: Work) -> Page[NamedCalendar]:
+def list_(asked: Selection, work: Work) -> Page[NamedCalendar]:
     """List the calendars by name."""
     statement = select(calendars).where(calendars.c.tenant_id == work.tenant)
-    order = [(calendars.c.name, False)]
-    asked = keyset(statement, order, paging.after("calendars", [str]), paging.limit)
-    rows: list[Any] = list(work.execute(asked).all())
-    return page(rows, paging.limit, "calendars", lambda row: [row.name], _told)
+    return _LISTING.page(work, statement, asked, _told)
 
 
 @operation("GET /workflow/calendars/{name}", permission="workflow.calendar.read")

@@ -10,8 +10,9 @@ from msgspec import Struct
 from sqlalchemy import or_, select
 
 from common.errors import NotFound
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Paging, Selection, keyset, page
 from common.work import Work
 from workflow import people
 from workflow.tables import assignments, tasks
@@ -71,10 +72,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
     key: str | None = None
 
 
+_LISTING = Listing("tasks", Task, by="-priority,id")
+
+
 @operation("GET /workflow/tasks", permission="workflow.task.read")
-def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[Task]:
+def list_(wanted: Wanted, asked: Selection, work: Work) -> Page[Task]:
     """List tasks, the most urgent first, then the oldest: `mine`, those of my `groups`, those `overdue`."""
-    scope = f"tasks:{wanted}:{work.principal.name if wanted.mine or wanted.groups else ''}"
+    scope = (wanted, work.principal.name if wanted.mine or wanted.groups else "")
     statement = select(tasks).where(tasks.c.tenant_id == work.tenant, tasks.c.status == wanted.status)
     if wanted.mine or wanted.groups:
         person = people.caller(work)
@@ -86,10 +90,7 @@ def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[Task]:
     for name in ("process_id", "assignee", "key"):
         if (value := getattr(wanted, name)) is not None:
             statement = statement.where(tasks.c[name] == value)
-    order = [(tasks.c.priority, True), (tasks.c.id, False)]
-    asked = keyset(statement, order, paging.after(scope, [int, UUID]), paging.limit)
-    rows: list[Any] = list(work.execute(asked).all())
-    return page(rows, paging.limit, scope, lambda row: [row.priority, row.id], told)
+    return _LISTING.page(work, statement, asked, told, of=scope)
 
 
 @operation("GET /workflow/tasks/{id}", permission="workflow.task.read")

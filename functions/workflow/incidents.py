@@ -10,8 +10,9 @@ from msgspec import Struct
 from sqlalchemy import select
 
 from common.errors import NotFound
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.work import Work
 from workflow.engine import triggers as on
 from workflow.errors import Over
@@ -48,17 +49,18 @@ class Retry(Struct, frozen=True, forbid_unknown_fields=True):
     variables: dict[str, Any] = {}
 
 
+_LISTING = Listing("incidents", Incident, by="-id")
+
+
 @operation("GET /workflow/incidents", permission="workflow.incident.read")
-def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[Incident]:
+def list_(wanted: Wanted, asked: Selection, work: Work) -> Page[Incident]:
     """List incidents, the last raised first: open ones, or those `resolved`."""
-    table, scope = incidents, f"incidents:{wanted}"
+    table = incidents
     statement = select(table).where(table.c.tenant_id == work.tenant, table.c.resolved == wanted.resolved)
     for name in ("process_id", "kind"):
         if (value := getattr(wanted, name)) is not None:
             statement = statement.where(table.c[name] == value)
-    asked = keyset(statement, [(table.c.id, True)], paging.after(scope, [UUID]), paging.limit)
-    rows: list[Any] = list(work.execute(asked).all())
-    return page(rows, paging.limit, scope, lambda row: [row.id], _told)
+    return _LISTING.page(work, statement, asked, _told, of=wanted)
 
 
 @operation("GET /workflow/incidents/{id}", permission="workflow.incident.read")

@@ -12,8 +12,9 @@ from sqlalchemy import Select, select
 
 from common.errors import NotFound
 from common.etag import etag
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Paging, Selection, keyset, page
 from common.request import Response
 from common.work import Work
 from workflow.compiled import definition_of
@@ -133,19 +134,20 @@ def start(new: NewProcess, work: Work) -> Response[Process]:
     return Response(process, status=201 if moved.created else 200, headers=headers)
 
 
+_LISTING = Listing("processes", ProcessSummary, by="-id")
+
+
 @operation("GET /workflow/processes", permission="workflow.process.read")
-def list_(wanted: Wanted, paging: Paging, work: Work) -> Page[ProcessSummary]:
+def list_(wanted: Wanted, asked: Selection, work: Work) -> Page[ProcessSummary]:
     """List processes, the last started first."""
-    table, scope = processes, f"processes:{wanted}"
+    table = processes
     statement = select(table).where(table.c.tenant_id == work.tenant)
     for name in ("key", "status", "business_key", "customer_id"):
         if (value := getattr(wanted, name)) is not None:
             statement = statement.where(table.c[name] == value)
     if wanted.incidents is not None:
         statement = statement.where(table.c.incidents > 0 if wanted.incidents else table.c.incidents == 0)
-    asked = keyset(statement, [(table.c.id, True)], paging.after(scope, [UUID]), paging.limit)
-    rows: list[Any] = list(work.execute(asked).all())
-    return page(rows, paging.limit, scope, lambda row: [row.id], summary)
+    return _LISTING.page(work, statement, asked, summary, of=wanted)
 
 
 @operation("GET /workflow/processes/{id}", permission="workflow.process.read")

@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from common.errors import NotFound
 from common.identifiers import uuid7
+from common.listing.listed import Listing
 from common.operation import operation
-from common.paging import Page, Paging, keyset, page
+from common.paging import Page, Selection
 from common.request import Request, Response
 from common.work import Work
 from workflow import arming, documents
@@ -130,24 +131,25 @@ def validate(document: bytes, request: Request) -> Validation:
     return Validation(not errors(faults), [process.key for process in found], faults)
 
 
+_LISTING = Listing("definitions", DefinitionSummary, by="key", key="key")
+
+
 @operation("GET /workflow/definitions", permission="workflow.definition.read")
 def list_(
-    paging: Paging, work: Work, status: Literal["draft", "published"] | None = None, q: str | None = None
+    asked: Selection, work: Work, status: Literal["draft", "published"] | None = None, q: str | None = None
 ) -> Page[DefinitionSummary]:
     """List the definitions by key, each in its latest version, or its latest of a status.
 
     `q` is the start of a key.
     """
-    table, scope = workflows, f"definitions:{status}:{q}"
+    table = workflows
     statement = select(table).where(table.c.tenant_id == work.tenant)
     if status is not None:
         statement = statement.where(table.c.status == status)
     if q:
         statement = statement.where(table.c.key.startswith(q, autoescape=True))
     latest = statement.ext(distinct_on(table.c.key)).order_by(table.c.key, table.c.number.desc()).subquery()
-    asked = keyset(select(latest), [(latest.c.key, False)], paging.after(scope, [str]), paging.limit)
-    rows: list[Any] = list(work.execute(asked).all())
-    return page(rows, paging.limit, scope, lambda row: [row.key], summary)
+    return _LISTING.page(work, select(latest), asked, summary, of=(status, q))
 
 
 @operation("GET /workflow/definitions/{key}", permission="workflow.definition.read")
@@ -156,18 +158,17 @@ def read(key: str, work: Work) -> Definition:
     return _told(found(work, key))
 
 
+_VERSIONS = Listing("definition versions", DefinitionSummary, by="-number", key="number")
+
+
 @operation("GET /workflow/definitions/{key}/versions", permission="workflow.definition.read")
-def versions(key: str, paging: Paging, work: Work) -> Page[DefinitionSummary]:
+def versions(key: str, asked: Selection, work: Work) -> Page[DefinitionSummary]:
     """List the versions of a definition, the latest first."""
-    scope = f"versions:{key}"
     statement = select(workflows).where(workflows.c.tenant_id == work.tenant, workflows.c.key == key)
-    order = [(workflows.c.number, True)]
-    rows: list[Any] = list(
-        work.execute(keyset(statement, order, paging.after(scope, [int]), paging.limit)).all()
-    )
-    if not rows and paging.cursor is None:
+    found = _VERSIONS.page(work, statement, asked, summary, of=key)
+    if not found.items and asked == Selection(asked.limit):
         raise NotFound(f"There is no definition {key!r}.")
-    return page(rows, paging.limit, scope, lambda row: [row.number], summary)
+    return found
 
 
 @operation("GET /workflow/definitions/{key}/versions/{number}", permission="workflow.definition.read")

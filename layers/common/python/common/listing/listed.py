@@ -1,11 +1,12 @@
-"""Lists of a table's rows: narrowed by a filter, in the order that is asked for, a page at a time."""
+"""Lists of rows: narrowed by a filter, in the order that is asked for, a page at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Numeric, Select, String, Uuid
+from msgspec import Struct
+from sqlalchemy import Boolean, ColumnElement, Numeric, Select, String, Uuid
 from sqlalchemy import types as sql
 
 from common.errors import BadRequest
@@ -15,26 +16,24 @@ from common.listing.errors import LanguageError
 from common.paging import Page, Selection, keyset, page
 from common.work import Work
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Struct)
 
 _SORTABLE = (String, Numeric, sql.Integer, sql.DateTime, Uuid)
+_FILTERABLE = (*_SORTABLE, Boolean)
 
 
-class Listing:
-    """A list, declared once: what a filter and an order may name, and the order that nobody asked for.
+class Listing(Generic[T]):
+    """A list, declared once: what its items are, the order that nobody asked for, and what is unique.
 
-    ``columns`` are those of the table by their names in the answer. ``by`` is an order as a caller would
-    write it, ``key`` the unique column that decides between equals.
+    A filter and an order may name those members of ``told`` that are columns of what is selected. ``by`` is
+    an order as a caller would write it, ``key`` the member that decides between equals.
     """
 
-    def __init__(
-        self, name: str, columns: Mapping[str, ColumnElement[Any]], *, by: str, key: ColumnElement[Any]
-    ) -> None:
+    def __init__(self, name: str, told: type[T], *, by: str, key: str = "id") -> None:
         self._name = name
-        self._columns = columns
+        self._told = told
         self._by = by
         self._key = key
-        self._sortable = [name for name, column in columns.items() if isinstance(column.type, _SORTABLE)]
 
     def page(
         self,
@@ -49,9 +48,15 @@ class Listing:
 
         ``of`` is whatever else narrows the list: a cursor holds for no other.
         """
-        order = self._order(asked.sort or self._by)
+        found = self.rows(work, statement, asked, of=of)
+        return Page([tell(row) for row in found.items], found.next)
+
+    def rows(self, work: Work, statement: Select[Any], asked: Selection, *, of: object = "") -> Page[Any]:
+        """The page as rows, for a list whose items are told together."""
+        columns = self._columns(statement)
+        order = self._order(columns, asked.sort or self._by)
         if asked.filter:
-            statement = statement.where(condition(asked.filter, self._columns))
+            statement = statement.where(condition(asked.filter, columns))
         scope = f"{self._name}\n{of}\n{asked.filter}\n{asked.sort}"
         after = asked.after(scope, [kind for _, kind, _ in order])
         width = len(statement.selected_columns)
@@ -59,20 +64,28 @@ class Listing:
         ordered = [(key, descends) for key, _, descends in order]
         found = keyset(statement.add_columns(*keys), ordered, after, asked.limit)
         rows: list[Any] = list(work.execute(found).all())
-        return page(rows, asked.limit, scope, lambda row: row[width:], tell)
+        return page(rows, asked.limit, scope, lambda row: row[width:], lambda row: row)
 
-    def _order(self, source: str) -> list[tuple[ColumnElement[Any], type[Any], bool]]:
+    def _columns(self, statement: Select[Any]) -> dict[str, ColumnElement[Any]]:
+        selected = statement.selected_columns
+        members = (name for name in self._told.__struct_fields__ if name in selected)
+        return {
+            name: selected[name] for name in members if isinstance(selected[name].type, (*_SORTABLE, Boolean))
+        }
+
+    def _order(
+        self, columns: dict[str, ColumnElement[Any]], source: str
+    ) -> list[tuple[ColumnElement[Any], type[Any], bool]]:
         try:
-            named = orders.parse(source, self._sortable)
+            sortable = [name for name, column in columns.items() if isinstance(column.type, _SORTABLE)]
+            named = orders.parse(source, sortable)
         except LanguageError as error:
             raise BadRequest(str(error), parameter="sort") from error
+        if all(name != self._key for name, _ in named):
+            # In the direction of the last: one direction for all is one comparison of rows for PostgreSQL.
+            named.append((self._key, named[-1][1]))
         found = []
         for name, descends in named:
-            column = self._columns[name]
-            key, kind = sort_key(column, nullable=bool(getattr(column, "nullable", True)))
+            key, kind = sort_key(columns[name], nullable=bool(getattr(columns[name], "nullable", True)))
             found.append((key, kind, descends))
-        if all(self._columns[name] is not self._key for name, _ in named):
-            # In the direction of the last: one direction for all is one comparison of rows for PostgreSQL.
-            key, kind = sort_key(self._key, nullable=False)
-            found.append((key, kind, named[-1][1]))
         return found
