@@ -61,6 +61,8 @@ class LocalStack(AwsServer):
             "XDG_CACHE_HOME": str(places["cache"]),
             "LAMBDA_SYNCHRONOUS_CREATE": "1",
             "LAMBDA_RUNTIME_EXECUTOR": "groundwork",
+            # seconds before an asynchronous invocation is tried again, where AWS takes a minute and two
+            "LAMBDA_RETRY_BASE_DELAY": "1",
             "LAMBDA_LIMITS_CODE_SIZE_UNZIPPED": str(512 * 1024 * 1024),
             **lambda_runtime.environment(),
         }

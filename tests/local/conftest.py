@@ -13,9 +13,6 @@ from local.virtualenvs import interpreter
 from tests.local.stack import Stack, Tenant, deployed
 
 HERE = Path(__file__).parent
-ON_LOCALSTACK = {"test_health", "test_metrics", "test_start", "test_events", "test_sign_in"}
-"""What both emulators are held to. LocalStack takes minutes between two attempts at an invocation, and many
-times as long for each: the rest is held to on ministack."""
 
 
 def _emulator(name: str) -> object:
@@ -42,9 +39,6 @@ def owner(stack: Stack) -> Tenant:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test of an emulator waits for the whole platform to be deployed."""
-    elsewhere = pytest.mark.skip(reason="held to on ministack")
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.timeout(1200))
-            if "localstack" in item.name and item.path.stem not in ON_LOCALSTACK:
-                item.add_marker(elsewhere)

@@ -74,7 +74,7 @@ def test_what_the_collector_failed_on_is_counted_when_it_is_redriven(stack: Stac
         stack.aws("lambda").invoke(
             FunctionName=COLLECTOR, InvocationType="Event", Payload=json.dumps(batch(identifier)).encode()
         )
-        eventually(lambda: waiting(stack, "platform") >= 1, seconds=240)  # LocalStack pauses as AWS does
+        eventually(lambda: waiting(stack, "platform") >= 1, seconds=60)
         status, told = redrive(stack, "--owner", "platform")
         assert status == 1, told
         assert "failed" in told
