@@ -63,6 +63,8 @@ class Deployment:
         self._expand()
         self._provision()
         self._withdraw()
+        if self.stage.mail_domain:
+            self._deploy(("mail",))
         if self.stage.shift:
             self._deploy(SHIFTS)
         self._deploy(CODE)

@@ -14,6 +14,7 @@ from infra.cdk.shift import ShiftStack
 from infra.cdk.stacks.api import ApiStack
 from infra.cdk.stacks.data import DataStack
 from infra.cdk.stacks.files import FilesStack
+from infra.cdk.stacks.mail import MailStack
 from infra.cdk.stacks.network import NetworkStack
 from infra.cdk.stacks.observability import ObservabilityStack
 from infra.cdk.stacks.service import MIGRATION, ServiceStack
@@ -33,6 +34,8 @@ def build(stage: stages.Stage, routed: Collection[str] | None = None) -> App:
     api = ApiStack(app, stage, routed)
     files = FilesStack(app, stage)
     ObservabilityStack(app, stage)
+    if stage.mail_domain:
+        MailStack(app, stage)
     if not stage.local:
         migration = ServiceStack(app, stage, MIGRATION)
         migration.add_stack_dependency(DataStack(app, stage, NetworkStack(app, stage)))
@@ -44,6 +47,9 @@ def build(stage: stages.Stage, routed: Collection[str] | None = None) -> App:
         service.add_stack_dependency(platform)  # its log groups send metric lines to the collector
         api.add_stack_dependency(service)
         files.add_stack_dependency(service)  # its notifications name functions that work off uploads
+    if not stage.local:
+        for owner, stack in zip((PLATFORM, *SERVICES), (platform, *services), strict=True):
+            Tags.of(stack).add("service", owner)
     for name, value in (("application", stages.PREFIX), ("stage", stage.name)):
         Tags.of(app).add(name, value, exclude_resource_types=TAGLESS)
     return app

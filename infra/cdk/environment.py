@@ -10,6 +10,7 @@ from sqlalchemy.engine.url import make_url
 from common.logins import login, reader, role_password
 from common.operation import Operation, Route, Uses
 from infra.cdk.bundling import ROOT
+from infra.cdk.mail import sender
 from infra.cdk.names import DATABASE, LIVE, OWNER, bucket_name
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
@@ -46,6 +47,8 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
     if stage.domain:
         settings["PUBLIC_URL"] = f"https://{stage.domain}"
         settings["ISSUER"] = f"https://{stage.domain}/auth"
+    if stage.mail_domain and Uses.MAIL in operation.uses:
+        settings["MAIL_FROM"] = sender(stage)
     if stage.tracing:
         settings["TRACING"] = "true"
     if not stage.local:

@@ -70,11 +70,6 @@ ACKNOWLEDGED = (
         "Composing and redriving call whichever function of the stage the plan or the letter names.",
     ),
     Acknowledged(
-        r"AwsSolutions-IAM5\[Resource::arn:.*:identity/\*\]",
-        _OWN,
-        "Whichever sender the stage has verified; SES refuses the others.",
-    ),
-    Acknowledged(
         r"AwsSolutions-IAM5\[Resource::arn:.*(:function:groundwork-[a-z]+-|:alarm:)\*\]",
         "[a-z]+-shift/Role/Resource",
         "CodeDeploy moves the alias of any of the stage's functions, and asks for alarms by name.",
@@ -93,6 +88,11 @@ ACKNOWLEDGED = (
         r"AwsSolutions-IAM4\[.*AmazonAPIGatewayPushToCloudWatchLogs\]",
         "api/Api/CloudWatchRole/Resource",
         "The role of the account by which API Gateway logs at all; AWS keeps this policy for it.",
+    ),
+    Acknowledged(
+        r"AwsSolutions-IAM4\[.*AWSBackupServiceRolePolicyForBackup\]",
+        "data/BackupRole/Resource",
+        "What AWS Backup needs to back anything up, kept by AWS; only AWS Backup takes the role.",
     ),
     Acknowledged(
         "AwsSolutions-EC23",

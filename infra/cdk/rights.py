@@ -10,6 +10,7 @@ from common.operation import PLATFORM, CustomResource, Operation, Topic, Uses
 from infra.cdk import broker
 from infra.cdk.dead_letters import are_kept
 from infra.cdk.environment import is_scraped, user
+from infra.cdk.mail import configuration
 from infra.cdk.names import bucket_name
 from infra.cdk.stages import Stage
 from infra.cdk.told import Told
@@ -37,7 +38,7 @@ def of(
         actions = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
         statements.append(_allow("Traces", actions, ["*"]))
     if Uses.MAIL in operation.uses:
-        statements.append(_allow("Mail", ["ses:SendEmail"], [f"{_here('ses')}:identity/*"]))
+        statements.append(_allow("Mail", ["ses:SendEmail"], _mail(stage)))
     if Uses.FILES in operation.uses:
         bucket = f"arn:{Aws.PARTITION}:s3:::{bucket_name(stage)}"
         actions = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
@@ -115,6 +116,17 @@ def _dead_letters(operation: Operation[..., object], stage: Stage) -> list[iam.P
         take = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         statements.append(_allow("TakeDeadLetters", take, every))
     return statements
+
+
+def _mail(stage: Stage) -> list[str]:
+    """The stage's domain, under its configuration set; whichever identity an emulator makes up."""
+    if stage.local:
+        return [f"{_here('ses')}:identity/*"]
+    domain = stage.mail_domain or "none.invalid"
+    return [
+        f"{_here('ses')}:identity/{domain}",
+        f"{_here('ses')}:configuration-set/{configuration(stage)}",
+    ]
 
 
 def _queue(stage: Stage, owner: str) -> str:

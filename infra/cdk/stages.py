@@ -61,6 +61,12 @@ class Stage:
     """Requests from one address in five minutes, beyond which the firewall blocks it."""
     operator_tenant: str = ""
     """Slug of the tenant whose users operate the platform: who may withdraw a compromised signing key."""
+    budget: int = 0
+    """US dollars a month, of which somebody is told before and when they are spent."""
+    mail_domain: str = ""
+    """The domain that users are written to from. Empty: no mail leaves the stage."""
+    backup_copies: str = ""
+    """ARN of a vault in another region that each backup is copied to; empty: none."""
     domain: str = ""
     """The API's own host name; its certificate's ARN is ``certificate``. Empty: API Gateway's."""
     certificate: str = ""
@@ -114,6 +120,7 @@ _STAGES: dict[str, Stage] = {
         log_retention_days=30,
         open_signup=True,
         tracing=True,
+        budget=1_300,
     ),
     "prod": Stage(
         name="prod",
@@ -129,6 +136,7 @@ _STAGES: dict[str, Stage] = {
         database_capacity=(0.5, 64.0),
         database_readers=1,
         backup_days=30,
+        budget=2_000,
         pollers=1,
         metrics_protected=True,
         requests_per_second=5_000,

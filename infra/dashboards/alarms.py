@@ -21,6 +21,10 @@ OUTBOX_AGE = 60
 """Seconds that an event waits for the relay."""
 OUTBOX_DEPTH = 10_000
 """Events that wait."""
+BOUNCES = 0.05
+"""Of the mail sent, beyond which SES reviews an account."""
+COMPLAINTS = 0.001
+"""Likewise."""
 CONSUMER_LAG = 10_000
 """Records of a topic that a consumer has not dealt with."""
 
@@ -72,6 +76,7 @@ def alarms(stage: Stage) -> tuple[Alarm, ...]:
         *_of_the_relay(stage),
         *_of_the_collector(stage),
         *_of_the_account(stage),
+        *_of_mail(stage),
         *_of_consumers(stage),
         *_of_the_business(),
     )
@@ -219,6 +224,31 @@ def _of_the_account(stage: Stage) -> Iterator[Alarm]:
             FAILURES,
         ),
     )
+
+
+def _of_mail(stage: Stage) -> Iterator[Alarm]:
+    """Before SES reviews the account: at 5 % of bounces, or 0.1 % of complaints."""
+    if not stage.mail_domain:
+        return
+    for name, metric, most, told in (
+        ("bounces", "Reputation.BounceRate", BOUNCES, "comes back"),
+        ("complaints", "Reputation.ComplaintRate", COMPLAINTS, "is complained of"),
+    ):
+        yield Alarm(
+            f"mail-{name}",
+            f"Mail {told} too often",
+            "See in SES' metrics of the configuration set since when, and which tenant invites or registers "
+            "addresses that are not its own; deactivate it before SES pauses the sending of all.",
+            "ticket",
+            Watch(
+                "AWS/SES",
+                metric,
+                {"ses:configuration-set": stage.name_of("mail")},
+                "Maximum",
+                most,
+                period=3600,
+            ),
+        )
 
 
 def _of_consumers(stage: Stage) -> Iterator[Alarm]:

@@ -23,6 +23,7 @@ STATEFUL = {
     "AWS::S3::Bucket",
     "AWS::KMS::Key",
     "AWS::SecretsManager::Secret",
+    "AWS::Backup::BackupVault",
 }
 PINNED = Path(__file__).with_name("stateful.json")
 
@@ -140,6 +141,55 @@ def test_productions_stacks_cannot_be_deleted_by_mistake() -> None:
     for stack, artifact in synthesis("prod").manifest["artifacts"].items():
         if artifact["type"] == "aws:cloudformation:stack":
             assert artifact["properties"]["terminationProtection"] is True, stack
+
+
+def test_production_is_backed_up_beyond_its_cluster_and_nobody_removes_what_is_young() -> None:
+    made = synthesis("prod")
+    (vault,) = [r["Properties"] for _, _, r in made.resources("AWS::Backup::BackupVault")]
+    assert vault["LockConfiguration"]["MinRetentionDays"] == 7
+    (plan,) = [r["Properties"]["BackupPlan"] for _, _, r in made.resources("AWS::Backup::BackupPlan")]
+    kept = {rule["RuleName"]: rule["Lifecycle"]["DeleteAfterDays"] for rule in plan["BackupPlanRule"]}
+    assert kept == {"daily": 35, "monthly": 400}
+    (selected,) = [
+        r["Properties"]["BackupSelection"] for _, _, r in made.resources("AWS::Backup::BackupSelection")
+    ]
+    assert "DatabaseB269D8BB" in json.dumps(selected["Resources"])
+    (cluster,) = [r["Properties"] for _, _, r in made.resources("AWS::RDS::DBCluster")]
+    assert cluster["BackupRetentionPeriod"] == 30
+
+
+def test_what_a_stage_costs_is_told_apart_and_somebody_is_told(made: Synthesis) -> None:
+    (found,) = [r["Properties"] for _, _, r in made.resources("AWS::Budgets::Budget")]
+    assert found["Budget"]["BudgetLimit"] == {"Amount": made.stage.budget, "Unit": "USD"}
+    assert found["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:stage${made.stage.name}"]}
+    told = [
+        (n["Notification"]["NotificationType"], n["Notification"]["Threshold"], len(n["Subscribers"]))
+        for n in found["NotificationsWithSubscribers"]
+    ]
+    assert told == [("ACTUAL", 80, 1), ("ACTUAL", 100, 1), ("FORECASTED", 100, 1)]
+    policies = json.dumps([r["Properties"] for _, _, r in made.resources("AWS::SNS::TopicPolicy")])
+    assert "budgets.amazonaws.com" in policies
+    for stack, _, function in made.resources("AWS::Lambda::Function"):
+        if "FunctionName" in function["Properties"]:
+            tags = {tag["Key"]: tag["Value"] for tag in function["Properties"]["Tags"]}
+            assert tags["stage"] == made.stage.name
+            assert tags.get("service", "platform") == stack.replace(MIGRATION, "platform")
+
+
+def test_keys_are_rotated(made: Synthesis) -> None:
+    keys = [r["Properties"] for _, _, r in made.resources("AWS::KMS::Key")]
+    assert len(keys) == 2
+    assert all(key["EnableKeyRotation"] is True for key in keys)
+
+
+def test_what_is_reserved_leaves_concurrency_to_all_others(made: Synthesis) -> None:
+    reserved = [
+        r["Properties"]["ReservedConcurrentExecutions"]
+        for _, _, r in made.resources("AWS::Lambda::Function")
+        if "ReservedConcurrentExecutions" in r["Properties"]
+    ]
+    assert reserved
+    assert sum(reserved) <= 500  # half of the account's thousand; AWS itself demands that a hundred stay
 
 
 def test_the_api_is_behind_a_firewall_limited_logged_and_traced(made: Synthesis) -> None:

@@ -12,6 +12,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from infra.cdk import backups
 from infra.cdk.names import DATABASE, OWNER, parameter
 from infra.cdk.stacks.network import NetworkStack
 from infra.cdk.stages import Stage
@@ -42,6 +43,8 @@ class DataStack(Stack):
         cluster = self._database(network)
         proxy = self._proxy(network, cluster)
         broker = self._broker(network)
+        if stage.protected:
+            backups.keep(self, stage, cluster.cluster_arn, self._key)
         assert cluster.secret is not None
         self._tell("database-host", cluster.cluster_endpoint.hostname)
         self._tell("database-secret", cluster.secret.secret_arn)

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.cdk import budget
 from infra.cdk.stages import Stage
 from infra.dashboards import cloudwatch as widgets
 from infra.dashboards.alarms import Alarm, Watch, alarms
@@ -28,23 +29,26 @@ class ObservabilityStack(Stack):
             stack_name=stage.name_of("observability"),
             termination_protection=stage.protected,
         )
-        topic = self._topic(stage)
+        key = None if stage.local else self._key()
+        topic = self._topic(stage, key)
         for alarm in alarms(stage):
             if alarm.watch is not None:
                 self._alarm(stage, alarm, alarm.watch, topic)
         if stage.dashboards:
             for dashboard in dashboards():
                 self._dashboard(stage, dashboard)
+        if key is not None and stage.budget:
+            budget.watch(self, stage, topic, key, self.account)
         CfnOutput(self, "AlarmTopic", value=topic.topic_arn)
 
-    def _topic(self, stage: Stage) -> sns.Topic:
+    def _topic(self, stage: Stage, key: kms.Key | None) -> sns.Topic:
         topic = sns.Topic(
             self,
             "Alarms",
             topic_name=stage.name_of("alarms"),
             display_name=f"Groundwork {stage.name}",
             enforce_ssl=not stage.local,
-            master_key=None if stage.local else self._key(),
+            master_key=key,
         )
         if stage.alarm_email:
             topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))

@@ -84,6 +84,12 @@ def test_a_stage_that_is_watched_has_its_alarms_before_the_functions(tmp_path: P
     assert aws.steps[6:] == [*(f"{owner}-shift" for owner in OWNERS), *AFTER]
 
 
+def test_a_stage_that_writes_mail_can_before_its_functions_do(tmp_path: Path) -> None:
+    aws = Aws()
+    aws.deploy(tmp_path, stage("dev", mail_domain="example.com"))
+    assert aws.steps[6:] == ["mail", *AFTER]
+
+
 def test_what_takes_away_goes_when_the_new_routes_serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
