@@ -28,9 +28,11 @@ class Matcher:
         self.bound = bound
         self._tests = [compile_tests(box.residual, bound.binder) for box in boxes]
         self._rule_of = rule_of
-        self._root = root
+        self.index = root
+        self._search = root.search
         self._take = bound.fields.taker()
-        self._concluder = Concluder(bound)
+        self._conclude = Concluder(bound).conclude
+        self._takes_first = bound.takes_first
         self._explainer = Explainer(bound)
         self._refuses_missing = bound.rule_set.missing == "error"
         self._is_direct = (
@@ -56,13 +58,13 @@ class Matcher:
         """
         values = self._take(facts, moment)
         if self._is_direct:
-            hits = self._root.search(values)
+            hits = self._search(values)
             errors: list[RuleError] = []
-            if self.bound.takes_first:
+            if self._takes_first:
                 hits = hits[:1]
         else:
             hits, errors = self._hits(facts, moment, values)
-        evaluation = self._concluder.conclude(hits, values, errors)
+        evaluation = self._conclude(hits, values, errors)
         if explained:
             evaluation.explanation = self._explainer.explain(facts, moment, hits, evaluation.fired)
         return evaluation
@@ -103,7 +105,7 @@ class Matcher:
             )
         if self._refuses_missing and None in values[: self._count]:
             return interpret.hits(self.bound, facts, moment)
-        return self._tested(self._root.search(values), facts, moment)
+        return self._tested(self._search(values), facts, moment)
 
     def _tested(
         self, boxes: Hits, facts: Mapping[str, Any], moment: datetime | None

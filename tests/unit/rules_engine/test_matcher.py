@@ -121,7 +121,7 @@ def test_each_shape_of_index_answers_as_the_interpreter(shape: str, node: type, 
     size = {"one field": 60, "many ranges": 4000}.get(shape, 300)
     rules = tuple(Rule(f"r{i}", (), condition(i)) for i in range(size))
     matcher = compile_rules(RuleSet(SCHEMA, rules, hit_policy=policy))
-    assert isinstance(matcher._root, node)
+    assert isinstance(matcher.index, node)
     for _ in range(3 if size > 1000 else 60):
         some = random_facts(dice)
         assert matcher.hits(some) == interpret.hits(matcher.bound, some, None)
