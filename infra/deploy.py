@@ -23,13 +23,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from common.operation import PLATFORM, SERVICES, Route, discover_all
-from infra import revisions
 from infra.cdk import stages
 from infra.cdk.bundling import BUILD, ROOT
 from infra.cdk.names import function_name
 from infra.deployed import Deployed, UnreachableError
 from infra.releases import CODE, NoWayBackError, Release, Releases, templates
-from infra.revisions import OrderError
+from migrations import runner
 
 GROUND = (("network",), ("data",), ("migration",))
 """Groups of stacks that the code stands on, one after the other."""
@@ -96,21 +95,18 @@ class Deployment:
 
     def _expand(self) -> None:
         """Add what this release needs, and no more than the one before it can live with."""
-        self.say("Widening the database")
-        present = self.invoke("migrations", {"command": "current"}).get("after")
-        goal = revisions.before_the_code(present, revisions.known())
-        self._migrate(goal)
+        self.say("Expanding the database")
+        self._migrate("expand", runner.expand_head())
 
     def _contract(self) -> None:
         """Take away what only the release before used: from here there is no way back to it."""
-        goal = revisions.known()[-1].name
-        if goal != revisions.needed():
-            self.say("Narrowing the database")
-            self._migrate(goal)
+        if runner.head() != runner.expand_head():
+            self.say("Contracting the database")
+            self._migrate("contract", runner.head())
 
-    def _migrate(self, goal: str) -> None:
-        told = self.invoke("migrations", {"command": "upgrade", "revision": goal})
-        if told.get("ok") is not True or told.get("after") != goal:
+    def _migrate(self, command: str, goal: str) -> None:
+        told = self.invoke("migrations", {"command": command})
+        if told.get("ok") is not True or str(told.get("after") or "") < goal:
             raise DeployError(
                 f"The database is at {told.get('after')}, and this step needs {goal}; nothing after it was "
                 f"begun. The log of {self.stage.name_of('migrations')} says why."
@@ -176,7 +172,7 @@ def deploy(stage: stages.Stage, place: Place, say: Callable[[str], None], *, con
     existing = lambda: _functions(deployed)  # noqa: E731 - asked when its turn comes
     Deployment(stage, name, say, deployed.invoke, _run, existing, assembly).all(contract=contract)
     addresses = templates(assembly, place.account, place.region, [*CODE, "api"])
-    releases.note(Release(name, revisions.needed(), addresses))
+    releases.note(Release(name, runner.expand_head(), addresses))
     say(f"{releases.remove_old_versions()} old versions removed.")
 
 
@@ -185,7 +181,7 @@ def rollback(stage: stages.Stage, say: Callable[[str], None], name: str = "") ->
     releases = _releases(stage)
     goal = releases.goal(name)
     present = Deployed(stage, "", ()).invoke("migrations", {"command": "current"}).get("after")
-    taken = revisions.taken_since(goal.revision, present, revisions.known())
+    taken = taken_since(goal.revision, str(present))
     if taken:
         raise NoWayBackError(
             f"{', '.join(taken)} took away what release {goal.name} uses. Mend this release, and deploy it "
@@ -194,6 +190,15 @@ def rollback(stage: stages.Stage, say: Callable[[str], None], name: str = "") ->
     say(f"Going back to release {goal.name}")
     releases.go_back(goal, say)
     releases.note(goal)
+
+
+def taken_since(earlier: str, present: str) -> list[str]:
+    """The revisions that took something away since the database was at an earlier one."""
+    return [
+        script.revision
+        for script in runner.revisions()
+        if earlier < script.revision <= present and runner.contracts(script)
+    ]
 
 
 def _releases(stage: stages.Stage) -> Releases:
@@ -243,7 +248,7 @@ def main() -> int:
             deploy(stage, place, say, contract=not arguments.keep)
         else:
             rollback(stage, say, arguments.rollback)
-    except (DeployError, NoWayBackError, OrderError, UnreachableError) as error:
+    except (DeployError, NoWayBackError, UnreachableError) as error:
         say(f"[red]✗[/] {error}")
         return 1
     done = "is deployed" if arguments.rollback is None else "is back"

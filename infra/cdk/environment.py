@@ -34,7 +34,7 @@ def environment(stage: Stage, operation: Operation[..., object], told: Told) -> 
         "STAGE": stage.name,
         "SERVICE": service,
         "VERSION": version(),
-        "MIGRATION_HEAD": runner.head(),
+        "MIGRATION_HEAD": runner.expand_head(),
         "OPEN_SIGNUP": "true" if stage.open_signup else "false",
         "POWERTOOLS_SERVICE_NAME": service,
     }

@@ -11,11 +11,9 @@ import boto3
 import pytest
 
 from common.operation import Route, discover_all
-from infra import revisions
 from infra.cdk.names import function_name
 from infra.cdk.stages import Stage, stage
-from infra.deploy import DeployError, Deployment, Place
-from infra.revisions import Revision
+from infra.deploy import DeployError, Deployment, Place, taken_since
 from migrations import runner
 
 
@@ -49,9 +47,8 @@ class Aws:
 
     def _migrate(self, asked: dict[str, Any]) -> dict[str, Any]:
         before = self.present
-        if asked["command"] == "upgrade":
-            self.steps.append(f"to {asked['revision']}")
-            self.present = asked["revision"]
+        self.steps.append(asked["command"])
+        self.present = runner.head() if asked["command"] == "contract" else runner.expand_head()
         return {"ok": True, "before": before, "after": self.present}
 
     def deploy(self, tmp_path: Path, chosen: Stage | None = None, *, contract: bool = True) -> None:
@@ -75,7 +72,7 @@ AFTER = [*OWNERS, "files", "api", "observability"]
 def test_the_database_is_widened_before_the_code_that_needs_it(tmp_path: Path) -> None:
     aws = Aws()
     aws.deploy(tmp_path)
-    assert aws.steps == [*GROUND, f"to {runner.head()}", "topics", *AFTER]
+    assert aws.steps == [*GROUND, "expand", "topics", *AFTER]
 
 
 def test_a_stage_that_is_watched_has_its_alarms_before_the_functions(tmp_path: Path) -> None:
@@ -90,19 +87,29 @@ def test_a_stage_that_writes_mail_can_before_its_functions_do(tmp_path: Path) ->
     assert aws.steps[6:] == ["mail", *AFTER]
 
 
-def test_what_takes_away_goes_when_the_new_routes_serve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = (Revision("0001"), Revision("0002"), Revision("0003", contracts=True))
-    monkeypatch.setattr(revisions, "known", lambda: steps)
+@pytest.fixture
+def takes_away(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The newest revision, which takes something away."""
+    newest = runner.head()
+    monkeypatch.setattr(runner, "contracts", lambda script: script.revision == newest)
+    return newest
+
+
+def test_what_takes_away_goes_when_the_new_routes_serve(tmp_path: Path, takes_away: str) -> None:
     aws = Aws()
-    aws.present = "0001"
     aws.deploy(tmp_path)
-    assert aws.steps == [*GROUND, "to 0002", "topics", *OWNERS, "files", "api", "to 0003", "observability"]
+    assert aws.steps == [*GROUND, "expand", "topics", *OWNERS, "files", "api", "contract", "observability"]
+    assert aws.present == takes_away
     later = Aws()
-    later.present = "0001"
     later.deploy(tmp_path, contract=False)
-    assert "to 0003" not in later.steps
+    assert "contract" not in later.steps
+
+
+def test_there_is_no_way_back_to_a_release_from_which_something_was_taken(takes_away: str) -> None:
+    before = runner.expand_head()
+    assert taken_since(before, takes_away) == [takes_away]
+    assert taken_since(before, before) == []
+    assert taken_since(takes_away, takes_away) == []
 
 
 def test_each_deployment_has_its_name_and_a_remedy_says_that_it_is_one(
@@ -118,7 +125,7 @@ def test_the_routes_of_withdrawn_operations_go_before_their_functions(tmp_path: 
     aws = Aws()
     aws.functions = {"groundwork-dev-auth-old-ways", function_name(stage("dev"), kept)}
     aws.deploy(tmp_path)
-    assert aws.steps == [*GROUND, f"to {runner.head()}", "topics", "synth", "api", *AFTER]
+    assert aws.steps == [*GROUND, "expand", "topics", "synth", "api", *AFTER]
     assert json.loads((tmp_path / "routed.json").read_text()) == [kept.id]
     assert f"routed={tmp_path / 'routed.json'}" in aws.contexts[1]
 
@@ -144,6 +151,7 @@ def test_nothing_follows_a_stack_that_failed(tmp_path: Path, failing: str) -> No
     [
         ("migrations", {"ok": False}),
         ("migrations", {"ok": True, "after": "0001"}),
+        ("migrations", {"ok": True, "after": None}),
         ("topics", {"ok": True, "narrow": ["auth.user.created"]}),
     ],
 )
