@@ -26,6 +26,7 @@ RUNTIMES = {
     "3.14": lambda_.Runtime.PYTHON_3_14,
 }
 
+SNAPSHOT = lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS
 METRIC_LINES = "{ $.line = * }"
 """Subscription filter pattern: EMF lines, which carry their identifier in ``line``."""
 
@@ -99,6 +100,7 @@ class OperationFunction(Construct):
             environment=environment,
             memory_size=operation.memory,
             timeout=Duration.seconds(operation.timeout),
+            snap_start=SNAPSHOT if operation.id in stage.snapshots else None,
             tracing=lambda_.Tracing.ACTIVE if stage.tracing else None,
             reserved_concurrent_executions=None if stage.local else operation.concurrency,
         )

@@ -10,6 +10,20 @@ from typing import Any, Literal
 PREFIX = "groundwork"
 
 
+MET_FIRST = frozenset(
+    {
+        "auth.sessions.login",
+        "auth.refresh.refresh",
+        "gateway.graph.query",
+        "auth.graph.query",
+        "masterdata.graph.query",
+        "rules.graph.query",
+        "workflow.graph.query",
+    }
+)
+"""What a person waits for at first: to sign in, to stay so, and the graph with the subgraphs behind it."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One deployment of the whole platform."""
@@ -35,6 +49,8 @@ class Stage:
     shift: str = ""
     """How CodeDeploy takes callers over to a function's new version, by the name of its configuration. Empty:
     all at once, with nobody watching."""
+    snapshots: frozenset[str] = frozenset()
+    """Operations whose containers begin as copies of a ready one (SnapStart), which costs by the hour."""
     at_once: bool = False
     """Whether this deployment goes without ``shift``: a remedy, for callers who are served badly already."""
     release: str = ""
@@ -129,6 +145,7 @@ _STAGES: dict[str, Stage] = {
         log_retention_days=90,
         open_signup=False,
         tracing=True,
+        snapshots=MET_FIRST,
         shift="CodeDeployDefault.LambdaCanary10Percent10Minutes",
         protected=True,
         zones=3,

@@ -26,13 +26,14 @@ from common.operation import (
 )
 from infra.cdk import shift
 from infra.cdk.names import called_name, function_name
-from infra.cdk.stages import stage
+from infra.cdk.stages import MET_FIRST, stage
 from infra.dashboards.alarms import alarms
 from tests.stack.synthesis import Synthesis, synthesis
 
 pytestmark = [pytest.mark.xdist_group("synthesis"), pytest.mark.timeout(1200)]
 
 UNSHIFTED = (CustomResource, Command)
+FUNCTION = "AWS::Lambda::Function"
 SHIFTED = [o for o in discover_all() if not isinstance(o.trigger, UNSHIFTED)]
 
 
@@ -161,6 +162,17 @@ def test_what_codedeploy_needs_is_there_before_the_functions() -> None:
         "migrations",
         "topics",
     }
+
+
+def test_what_a_person_waits_for_first_begins_as_a_copy_of_what_is_ready() -> None:
+    made = synthesis("prod")
+    begun = {
+        operation.id
+        for operation in SHIFTED
+        if made.function(operation)[0].get("SnapStart") == {"ApplyOn": "PublishedVersions"}
+    }
+    assert begun == MET_FIRST
+    assert not any("SnapStart" in r["Properties"] for _, _, r in synthesis("dev").resources(FUNCTION))
 
 
 def test_development_goes_over_at_once() -> None:

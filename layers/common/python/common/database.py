@@ -120,6 +120,12 @@ def _open(configuration: Settings, url: URL) -> Engine:
     return open_engine(url, iam=iam, secret_arn=kept)
 
 
+def forget() -> None:
+    """Open new connections from here on, without a word over those that there are: another has them too."""
+    engine_for.cache_clear()
+    reader_for.cache_clear()
+
+
 def is_disconnect(error: BaseException) -> bool:
     """Whether the error says that the connection, or the server, went away."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:

@@ -224,7 +224,16 @@ def _declare(function: Callable[P, R], trigger: Trigger, permission: str, **opti
     if service == EVERY_SERVICE and (deployed_in := os.environ.get("SERVICE")):
         made = made.for_service(deployed_in)
     _declared[made.handler] = made
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        _arrange_for_snapshot(made)
     return made
+
+
+def _arrange_for_snapshot(declared: Operation[..., Any]) -> None:
+    if declared.handler == os.environ.get("_HANDLER"):
+        from common import snapshots
+
+        snapshots.arrange(declared)
 
 
 def operation(route: str, *, permission: str, **options: Any) -> Callable[[Callable[P, R]], Operation[P, R]]:

@@ -88,6 +88,11 @@ def settings() -> Settings:
     return _current[0]
 
 
+def forget() -> None:
+    """Read the settings anew when they are asked for, with secrets as they are then."""
+    _current.clear()
+
+
 def called(function: str) -> str:
     """One of the platform's functions, by its name, as others are to call it."""
     alias = settings().function_alias
