@@ -136,8 +136,8 @@ def _searched(
 ) -> tuple[Select[Any], ColumnElement[Any]]:
     """Join with what the search finds.
 
-    Row-level security keeps trigram operators from the index, since they are not leakproof; so a function of
-    the database's owner searches, within the tenant that the transaction has entered.
+    Row-level security keeps what is not leakproof from an index; so a function of the database's owner
+    searches, within the tenant that the transaction has entered.
     """
     found = func.masterdata.search(
         many,

@@ -36,7 +36,7 @@ def record(name: str, *columns: Any) -> Table:
     """A table of records: the base columns that all master data shares, and its own.
 
     ``code`` is unique within the tenant; ``version`` counts changes; an archived record keeps its code.
-    ``search`` is the folded text that trigram search reads; its index leads with the tenant.
+    ``search`` is the folded text that is searched, by its pieces, which are each tenant's own.
     """
     return Table(
         name,
@@ -61,11 +61,9 @@ def record(name: str, *columns: Any) -> Table:
         Index(None, "tenant_id", "created_at", "id"),
         Index(None, "tenant_id", "created_by", "id"),
         Index(
-            None,
-            "tenant_id",
-            "search",
+            f"{name}_pieces_idx",
+            text("masterdata.pieces(tenant_id, search)"),
             postgresql_using="gin",
-            postgresql_ops={"search": "platform.gin_trgm_ops"},
             # Rows not yet in the index are searched one by one: few enough not to be felt.
             postgresql_with={"gin_pending_list_limit": "512"},
         ),

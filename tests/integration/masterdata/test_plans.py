@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
 from masterdata import customers
+from masterdata.matching.folding import fold, patterns
 from tests.integration.platform import Caller, Platform
 
 TENANTS = 5
@@ -45,14 +48,21 @@ def _settle(platform: Platform) -> None:
         connection.execute(text("vacuum analyze masterdata.customers"))
 
 
+@contextmanager
+def _within(platform: Platform, caller: Caller) -> Iterator[Connection]:
+    """A connection as masterdata's login, within the caller's tenant."""
+    engine = create_engine(platform.settings["masterdata"].database_url)
+    with engine.connect() as connection:
+        connection.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": caller.tenant})
+        yield connection
+    engine.dispose()
+
+
 @pytest.fixture
 def login(platform: Platform, owner: Caller) -> Iterator[Connection]:
     """A connection as masterdata's login, within the tenant."""
-    engine = create_engine(platform.settings["masterdata"].database_url)
-    with engine.connect() as connection:
-        connection.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": owner.tenant})
+    with _within(platform, owner) as connection:
         yield connection
-    engine.dispose()
 
 
 def _statement(platform: Platform, owner: Caller, **query: Any) -> tuple[str, Any]:
@@ -160,17 +170,87 @@ def test_search_is_an_index_scan_under_row_level_security(platform: Platform, ow
         "select search from masterdata.customers where tenant_id = :t and code = 'C-4321'", t=owner.tenant
     )[0]
     word = name.split()[-1][:10]
-    (plan,) = _search_plans(platform, owner.tenant, [f"%{word}%"], word)
-    assert "Bitmap Index Scan on customers_tenant_id_search_idx" in plan
-    assert "Seq Scan" not in plan
-    found = re.search(r"Bitmap Index Scan.*rows=(\d+)", plan)
-    assert found is not None
+    for terms in ([word], [word[:4], word[5:]], ["customer", word], ["customer", " c"], [" 4"]):
+        (plan,) = _search_plans(platform, owner.tenant, [f"%{term}%" for term in terms], " ".join(terms))
+        assert "Bitmap Index Scan on customers_pieces_idx" in plan
+        assert "Index Cond: (masterdata.pieces(tenant_id, search) @>" in plan
+        assert "Seq Scan" not in plan
 
 
 def test_a_search_without_result_tries_words_alike_by_index_too(platform: Platform, owner: Caller) -> None:
-    plans = _search_plans(platform, owner.tenant, ["%custimer zzz%"], "custimer zzz")
-    assert len(plans) == 2
-    assert all("Bitmap Index Scan on customers_tenant_id_search_idx" in plan for plan in plans)
+    (name,) = platform.rows(
+        "select search from masterdata.customers where tenant_id = :t and code = 'C-4321'", t=owner.tenant
+    )[0]
+    word = name.split()[-1]
+    misspelt = word[:9] + "xy" + word[11:]
+    as_written, alike = _search_plans(platform, owner.tenant, [f"%{misspelt}%"], misspelt)
+    assert "Index Cond: (masterdata.pieces(tenant_id, search) @>" in as_written
+    assert alike.count("masterdata.pieces(tenant_id, search) &&") >= 2
+    assert all("Bitmap Index Scan on customers_pieces_idx" in p for p in (as_written, alike))
+    candidates = re.search(r"Bitmap Index Scan.*rows=(\d+)", alike)
+    assert candidates is not None
+    assert int(candidates[1]) < CUSTOMERS / 50
+
+
+def test_no_tenant_reads_on_in_the_index_what_another_has(platform: Platform, owner: Caller) -> None:
+    """Each tenant's pieces are its own: so what a search costs follows from the tenant's size alone."""
+    (shared,) = platform.rows(
+        "select count(*) as n from unnest(masterdata.pieces(:a, 'acme')) a, "
+        "unnest(masterdata.pieces(:b, 'acme')) b where a = b",
+        a=owner.tenant,
+        b=str(uuid4()),
+    )
+    assert shared.n == 0
+
+
+WORDS = (
+    "müller",
+    "bakery",
+    "straße",
+    "иванов",
+    "東京都",
+    "acme",
+    "zebra",
+    "o'neill",
+    "c-42",
+    "ab",
+    "x",
+    "naïve",
+)
+
+
+def test_search_finds_what_reading_every_row_would_find(platform: Platform) -> None:
+    """As written, in any script, or alike where nothing is as written."""
+    chosen = random.Random(4)
+    caller = platform.register()
+    names = [" ".join(chosen.choices(WORDS, k=3)) + f" {n:03}" for n in range(120)]
+    for name in names:
+        caller.call(customers.create, {"code": f"S-{name[-3:]}", "name": name}).ok(201)
+
+    def find(where: str, **parameters: Any) -> set[UUID]:
+        statement = f"select id from masterdata.customers where tenant_id = :t and {where}"
+        return {row.id for row in platform.rows(statement, t=caller.tenant, **parameters)}
+
+    alike = 0
+    for _ in range(150):
+        letters = list(chosen.choice(names))
+        start = chosen.randrange(len(letters) - 3)
+        letters = letters[start : start + chosen.randint(1, 14)]
+        if chosen.random() < 0.5:
+            letters[chosen.randrange(len(letters))] = chosen.choice("abcxyz")
+        wanted, query = patterns("".join(letters)), fold("".join(letters))
+        if not wanted:
+            continue
+        expected = find("search like all (cast(:p as text[]))", p=wanted)
+        if not expected:
+            expected = find("platform.word_similarity(:q, search) >= 0.6", q=query)
+            alike += bool(expected)
+        with _within(platform, caller) as connection:
+            statement = text("select id from masterdata.search('customers', :p, :q)")
+            found = connection.execute(statement, {"p": wanted, "q": query}).scalars()
+            # Of letters that the database's locale does not know, reading every row would make nothing of.
+            assert expected == set(found) if query.isascii() else expected >= set(found), query
+    assert alike > 10
 
 
 def test_without_the_function_row_level_security_would_keep_the_index_unused(
@@ -185,10 +265,8 @@ def test_without_the_function_row_level_security_would_keep_the_index_unused(
 
 
 def test_the_login_can_search_only_its_own_tenant(platform: Platform, owner: Caller) -> None:
-    engine = create_engine(platform.settings["masterdata"].database_url)
-    with engine.connect() as connection:
-        statement = text("select count(*) from masterdata.search('customers', '{% c%}', 'c')")
-        assert connection.execute(statement).scalar() == 0
-        connection.execute(text("select set_config('app.tenant_id', :t, false)"), {"t": owner.tenant})
+    statement = text("select count(*) from masterdata.search('customers', '{% c%}', 'c')")
+    with _within(platform, owner) as connection:
         assert connection.execute(statement).scalar() == CUSTOMERS
-    engine.dispose()
+        connection.execute(text("select set_config('app.tenant_id', '', false)"))
+        assert connection.execute(statement).scalar() == 0
