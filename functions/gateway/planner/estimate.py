@@ -244,26 +244,29 @@ class Estimator:
         """
         covered: list[Field] = []
         rest: list[Field] = []
+        worthwhile = False
         runtime = self.runtime(value)
         for field in selection.fields:
             if field.name == TYPENAME:
                 covered.append(field)
                 continue
             if runtime and not any(self._occurs(field, member) for member in runtime):
-                rest.append(field)
+                # what no site that could be asked can return needs no other site
+                (covered if value.others else rest).append(field)
                 continue
             cost = self.selection(selection.only((field,)), value)
             if cost is not None and (cost.is_free or not only_free):
                 covered.append(field)
+                worthwhile = True
                 continue
             here, there = self._restrict_below(field, value, only_free=only_free)
             if here is None:
                 rest.append(field)
                 continue
             covered.append(field.narrowed(here))
+            worthwhile = True
             if there is not None:
                 rest.append(field.narrowed(there))
-        worthwhile = any(field.name != TYPENAME for field in covered)
         return selection.only(covered) if worthwhile else None, selection.only(rest) if rest else None
 
     def _restrict_below(

@@ -15,15 +15,12 @@ from graphql import (
     DocumentNode,
     EnumTypeDefinitionNode,
     FieldDefinitionNode,
-    FieldNode,
     InputObjectTypeDefinitionNode,
     InterfaceTypeDefinitionNode,
     ObjectTypeDefinitionNode,
-    OperationDefinitionNode,
     ScalarTypeDefinitionNode,
     TypeDefinitionNode,
     UnionTypeDefinitionNode,
-    parse,
     print_ast,
     value_from_ast_untyped,
 )
@@ -152,7 +149,6 @@ def _read_type(definition: TypeDefinitionNode, names: dict[str, str]) -> TypeTab
             table.interfaces.setdefault(said["graph"], set()).add(said["interface"])
         for node in definition.fields:
             table.fields[node.name.value] = _read_field(node, table, names)
-        _mark_required(table)
     elif isinstance(definition, EnumTypeDefinitionNode):
         table.values = frozenset(value.name.value for value in definition.values)
     elif isinstance(definition, UnionTypeDefinitionNode):
@@ -162,25 +158,6 @@ def _read_type(definition: TypeDefinitionNode, names: dict[str, str]) -> TypeTab
         if not table.members:
             table.members = {graph: set(table.all_members) for graph in table.graphs}
     return table
-
-
-def _mark_required(table: TypeTable) -> None:
-    """What a subgraph requires, others resolve. Composers leave `external` out of interface objects' fields
-    that have no directive else.
-    """
-    for said in [each for read in table.fields.values() for each in read.graphs.values() if each.requires]:
-        for name in _top_names(said.requires or ""):
-            required = table.fields[name].graphs.get(said.graph) if name in table.fields else None
-            if required is not None and required.implied and said.graph in table.interface_object:
-                required.external = True
-
-
-def _top_names(fields: str) -> list[str]:
-    """The names of a field set's own fields: `a b { c }` has `a` and `b`."""
-    document = parse(fields if fields.lstrip().startswith("{") else f"{{{fields}}}", no_location=True)
-    operation = document.definitions[0]
-    assert isinstance(operation, OperationDefinitionNode)
-    return [each.name.value for each in operation.selection_set.selections if isinstance(each, FieldNode)]
 
 
 def _read_field(node: FieldDefinitionNode, table: TypeTable, names: dict[str, str]) -> FieldTable:

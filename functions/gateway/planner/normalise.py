@@ -20,11 +20,11 @@ from graphql import (
     SelectionSetNode,
     ValueNode,
     VariableNode,
-    parse,
     print_ast,
 )
 
 from gateway.planner.errors import LimitExceeded
+from gateway.planner.externals import field_set
 from gateway.planner.selection import (
     ALWAYS,
     NO_TYPES,
@@ -103,10 +103,7 @@ class Normaliser:
         """A field set; values of abstract types also get their `__typename`, which a representation must
         carry.
         """
-        document = parse(text if text.lstrip().startswith("{") else f"{{{text}}}", no_location=True)
-        operation = document.definitions[0]
-        assert isinstance(operation, OperationDefinitionNode)
-        selection = self.selection(type_name, [(operation.selection_set, ())])
+        selection = self.selection(type_name, [(field_set(text), ())])
         return Selection(type_name, tuple(self._typed(field) for field in selection.fields))
 
     def _typed(self, field: Field) -> Field:

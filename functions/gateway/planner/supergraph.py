@@ -10,6 +10,7 @@ from graphql import DocumentNode, GraphQLSchema, OperationType, SchemaDefinition
 
 from gateway.planner.api import api_schema
 from gateway.planner.cost import Weights
+from gateway.planner.externals import infer_externals
 from gateway.planner.joins import FieldTable, Key, Subgraph, TypeTable, read_graphs, read_types
 from gateway.planner.normalise import Normaliser
 from gateway.planner.selection import NO_TYPES, Selection
@@ -30,6 +31,7 @@ class Supergraph:
         self.types: dict[str, TypeTable] = read_types(
             document, {graph.name: graph.id for graph in self.graphs.values()}
         )
+        infer_externals(self.types)
         self.roots = _root_types(document)
         self.field_names = {name for table in self.types.values() for name in table.fields}
         self.objects = _possible_types(self.types)

@@ -98,6 +98,11 @@ def test_a_shared_value_has_a_type_that_every_subgraph_can_return():
     ]
 
 
+def test_types_that_a_shared_value_cannot_have_do_not_keep_its_parts_from_being_joined():
+    query = "{ found { ... on Spot { height depth } ... on Note { text } ... on Trace { age } } }"
+    assert names("joined", query) == ["north", "south"]
+
+
 def test_places_that_need_the_same_subgraph_at_once_share_a_request():
     made = plan(supergraph("shop"), "{ users { favourite { stock } } reviews { product { stock } } }")
     assert [request.subgraph.name for request in made.requests] == ["users", "reviews", "stock"]

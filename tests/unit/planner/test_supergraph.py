@@ -3,6 +3,7 @@
 import pytest
 from graphql import print_schema
 
+from gateway.planner.plan import plan
 from gateway.planner.supergraph import Supergraph
 from tests.unit.planner.supergraphs import supergraph
 
@@ -113,6 +114,37 @@ type Leaf implements Node @join__type(graph: A, key: "id") @join__implements(gra
     fields = Supergraph.parse(sdl).types["Node"].fields
     assert [each.graph for each in fields["name"].graphs.values() if each.external] == ["B"]
     assert not any(each.external for each in fields["size"].graphs.values())
+
+
+def test_what_is_provided_is_known_there_though_the_supergraph_does_not_say_so():
+    sdl = (
+        HEADER
+        + """
+type Query @join__type(graph: A) @join__type(graph: B) {
+  found: Found @join__field(graph: A, provides: "... on Item { name maker { city } }")
+}
+union Found @join__type(graph: A) @join__unionMember(graph: A, member: "Item") = Item
+type Item @join__type(graph: A, key: "id") @join__type(graph: B, key: "id") {
+  id: ID!
+  name: String @join__field(graph: B)
+  size: Int @join__field(graph: B)
+  maker: Maker @join__field(graph: B)
+}
+type Maker @join__type(graph: A) @join__type(graph: B) {
+  city: String @join__field(graph: B)
+}
+"""
+    )
+    graph = Supergraph.parse(sdl)
+    item = graph.types["Item"].fields
+    assert {name: [each.external for each in field.graphs.values()] for name, field in item.items()} == {
+        "id": [False, False],
+        "name": [False, True],
+        "size": [False],
+        "maker": [False, True],
+    }
+    made = plan(graph, "{ found { ... on Item { name maker { city } } } }")
+    assert [request.subgraph.name for request in made.requests] == ["a-1"]
 
 
 def test_labels_of_progressive_overrides_are_listed():

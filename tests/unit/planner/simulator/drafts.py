@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 LINK = (
@@ -10,6 +11,11 @@ LINK = (
 )
 SCALARS = ("Int", "String", "Boolean", "Float", "Kind")
 INPUTS = "enum Kind {\n  RED\n  BLUE\n}\ninput Filter {\n  n: Int\n  kinds: [Kind!]\n}\n"
+
+
+def top_names(fields: str) -> list[str]:
+    """The names of a key's own fields: `id own { key }` has `id` and `own`."""
+    return re.sub(r"{[^}]*}", "", fields).split()
 
 
 @dataclass
@@ -55,7 +61,7 @@ class TypeDraft:
 
     @property
     def key_fields(self) -> set[str]:
-        return {name for key in self.keys for name in key.replace("{ key }", "").split()}
+        return {name for key in self.keys for name in top_names(key)}
 
     @property
     def is_modern(self) -> bool:

@@ -51,6 +51,8 @@ class QueryMaker:
     def condition(self) -> str:
         if not self.conditions or self.random.random() > 0.25:
             return ""
+        if self.random.random() < 0.2:
+            return self.random.choice((" @include(if: true)", " @skip(if: false)", " @skip(if: true)"))
         name = self.random.choice("xy")
         self.declared[name] = "Boolean!"
         self.variables[name] = name == "x"
@@ -71,7 +73,7 @@ class QueryMaker:
         if within < MAX_FRAGMENTS and (is_abstract_type(type_) or self.random.random() < 0.15):
             texts += self.spreads(type_, depth, within)
         if not texts or self.random.random() < 0.2:
-            texts.insert(0, "__typename")
+            texts.insert(0, self.random.choice(("__typename", "__typename", "kind: __typename")))
         return "{" + " ".join(texts) + "}"
 
     def field(self, type_: Any, name: str, depth: int, within: int) -> str:
@@ -119,11 +121,21 @@ class QueryMaker:
     def argument(self, type_: Any) -> str:
         """A value of an argument: written out, or by a variable."""
         if self.random.random() < 0.5:
-            name = f"v{len(self.variables)}"
-            self.declared[name] = str(type_)
-            self.variables[name] = self.value(type_)
-            return f"${name}"
+            return self.variable(type_)
         return self.literal(self.value(type_), type_)
+
+    def variable(self, type_: Any) -> str:
+        """A new variable: given, given as null, left to its default, or left out."""
+        name = f"v{len(self.declared)}"
+        self.declared[name] = str(type_)
+        chance = self.random.random()
+        if chance < 0.2:
+            self.declared[name] += f" = {self.literal(self.value(type_), type_, constant=True)}"
+        elif isinstance(type_, GraphQLNonNull) or chance < 0.8:
+            self.variables[name] = self.value(type_)
+        elif chance < 0.9:
+            self.variables[name] = None
+        return f"${name}"
 
     def value(self, type_: Any) -> Any:
         if isinstance(type_, GraphQLNonNull):
@@ -142,10 +154,15 @@ class QueryMaker:
             type_.name, self.random.choice("abc")
         )
 
-    def literal(self, value: Any, type_: Any) -> str:
+    def literal(self, value: Any, type_: Any, *, constant: bool = False) -> str:
         if isinstance(value, dict):
             fields = get_named_type(type_).fields
-            inner = (f"{key}: {self.literal(each, fields[key].type)}" for key, each in value.items())
+            inner = (
+                f"{key}: {self.variable(fields[key].type)}"
+                if not constant and self.random.random() < 0.2
+                else f"{key}: {self.literal(each, fields[key].type, constant=constant)}"
+                for key, each in value.items()
+            )
             return "{" + ", ".join(inner) + "}"
         if isinstance(value, list):
             return "[" + ", ".join(self.literal(each, type_) for each in value) + "]"

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.unit.planner.simulator.drafts import INPUTS, LINK, SCALARS, Draft, FieldDraft, TypeDraft
+from tests.unit.planner.simulator.drafts import (
+    INPUTS,
+    LINK,
+    SCALARS,
+    Draft,
+    FieldDraft,
+    TypeDraft,
+    top_names,
+)
 
-KEYS = ("id", "code", "id code", "own { key }", "id own { key }")
-KEY_TYPES = {"id": "ID!", "code": "String!", "own": "Own!"}
+KEYS = ("id", "code", "id code", "own { key }", "id own { key }", "owns { key }")
+KEY_TYPES = {"id": "ID!", "code": "String!", "own": "Own!", "owns": "[Own!]!"}
 ARGUMENTS = ("(n: Int)", "(n: Int = 3)", "(kind: Kind!)", "(filter: Filter)")
 GIVEN = {
     "(n: Int)": "(n: 2)",
@@ -33,6 +41,7 @@ class Split:
         self.values = ["V0", "V1"]
         for step in (
             self.place_entities,
+            self.add_reference_keys,
             self.place_values,
             self.add_interfaces,
             self.add_unions,
@@ -92,12 +101,24 @@ class Split:
                 self.drafts[graph][name] = entity
 
     def add_key_fields(self, graph: str, entity: TypeDraft, key: str) -> None:
-        for name in key.replace("{ key }", "").split():
+        for name in top_names(key):
             entity.fields[name] = FieldDraft(KEY_TYPES[name])
         if "own" in key:
             self.drafts[graph]["Own"] = TypeDraft(
                 "type", fields={"key": FieldDraft("ID!", "", ["@shareable"])}
             )
+
+    def add_reference_keys(self) -> None:
+        """An entity may be known by another one that it refers to."""
+        target, *others = self.entities
+        for name in others:
+            if not self.chance(0.2):
+                continue
+            for graph in self.homes(name):
+                draft = self.drafts[graph]
+                if target in draft and "id" in draft[target].fields:
+                    draft[name].fields["ref"] = FieldDraft(f"{target}!")
+                    draft[name].keys.append("ref { id }")
 
     def place_values(self) -> None:
         for name in self.values:
@@ -132,6 +153,8 @@ class Split:
     # fields
 
     def target(self, graph: str) -> str:
+        if self.chance(0.03):
+            return "Query"
         composite = [
             name for name in ("I0", "I1", "U0", *self.entities, *self.values) if name in self.drafts[graph]
         ]
@@ -255,7 +278,7 @@ class Split:
             (graph, key, found)
             for graph in self.homes(owner)
             for key, found in self.drafts[graph][owner].fields.items()
-            if key not in {"id", "code", "own"} and found.is_plain
+            if key not in {"id", "code", "own", "owns", "ref"} and found.is_plain
         ]
 
     def override(self) -> None:
@@ -287,9 +310,15 @@ class Split:
     def requirable(self, owner: str, graph: str) -> dict[str, FieldDraft]:
         """What a subgraph may require of a type: fields that others resolve."""
         here = self.drafts[graph]
+        computed = [
+            (elsewhere, key, found)
+            for elsewhere in self.homes(owner)
+            for key, found in self.drafts[elsewhere][owner].fields.items()
+            if found.requires
+        ]
         return {
             key: found
-            for elsewhere, key, found in self.fields_of(owner)
+            for elsewhere, key, found in (*self.fields_of(owner), *computed)
             if elsewhere != graph
             and (key not in here[owner].fields or "@external" in here[owner].fields[key].directives)
             and (found.is_leaf or found.named in here)
@@ -392,6 +421,7 @@ class Split:
 
     def add_roots(self) -> None:
         for graph in self.graphs:
+            self.drafts[graph]["Query"].fields[f"ready_{graph}"] = FieldDraft("Boolean")
             for number in range(self.random.randint(1, 2)):
                 named = self.target(graph)
                 if named not in SCALARS:

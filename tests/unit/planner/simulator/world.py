@@ -18,6 +18,11 @@ def fact_key(field: str, arguments: dict[str, Any]) -> str:
     return field + (json.dumps(arguments, sort_keys=True) if arguments else "")
 
 
+def field_of(fact: str) -> str:
+    """The field that a fact, or an item of a list, is of."""
+    return fact.split("{", maxsplit=1)[0].split("/", maxsplit=1)[0]
+
+
 def _same(known: Any, given: Any) -> bool:
     if isinstance(known, Thing):
         return isinstance(given, dict) and known.matches(given)
@@ -80,7 +85,8 @@ class World:
         nullable = not type_text.endswith("!")
         bare = type_text.removesuffix("!")
         if bare.startswith("["):
-            return [self.imagine(owner, f"{key}/{index}", bare[1:-1]) for index in range(self.list_length)]
+            length = max(self.list_length, 1) if self.is_key(owner.type, key) else self.list_length
+            return [self.imagine(owner, f"{key}/{index}", bare[1:-1]) for index in range(length)]
         table = self.supergraph.types.get(bare)
         if table is not None and table.kind in {"object", "interface", "union"}:
             return self._imagine_thing(owner, key, named_type(bare), seed)
@@ -98,20 +104,23 @@ class World:
         }.get(bare, f"{bare}-{seed}")
 
     def _imagine_thing(self, owner: Thing, key: str, type_name: str, seed: int) -> Thing | None:
-        field = key.split("{", maxsplit=1)[0].split("/", maxsplit=1)[0]
-        possible = sorted(self._possible(owner.type, field, type_name))
+        if type_name in self.roots:
+            return self.roots[type_name]
+        possible = sorted(self._possible(owner.type, field_of(key), type_name))
         if not possible and self.supergraph.types[type_name].kind == "union":
             return None  # no member that all subgraphs could return
         chosen = possible[seed % len(possible)] if possible else type_name
         known = [thing for thing in self.things if thing.type == chosen]
-        is_key = any(
-            field in key.fields.split()
-            for keys in self.supergraph.types[owner.type].keys.values()
-            for key in keys
-        )
-        if len(known) > self.depth and not is_key:  # what a key names is one object's alone
+        if len(known) > self.depth and not self.is_key(
+            owner.type, key
+        ):  # what a key names is one object's alone
             return known[seed % len(known)]
         return self.make(chosen)
+
+    def is_key(self, type_name: str, fact: str) -> bool:
+        """Whether a fact belongs to a key of a type."""
+        keys = self.supergraph.types[type_name].keys.values()
+        return any(field_of(fact) in key.fields.split() for of_graph in keys for key in of_graph)
 
     def _possible(self, owner: str, field: str, type_name: str) -> frozenset[str]:
         """The types that every subgraph that resolves the field can return: they tell of the same object."""
