@@ -242,25 +242,23 @@ def test_an_analysis_finds_what_is_shadowed_with_a_witness(owner: Caller, discou
     assert told["gaps"]
 
 
-def test_a_set_goes_out_as_dmn_and_comes_back(owner: Caller) -> None:
-    facts = {"country": {"type": "string"}, "amount": {"type": "number"}}
-    owner.call(sets.create, DISCOUNT | {"facts": facts}).ok(201)
-    for new in (rule("big", "CH", 1000, 10), rule("small", "CH", 100, 5)):
-        owner.call(rules.create, new, path={"id": "discount"}).ok(201)
-    exported = owner.call(exchange.export, path={"id": "discount"})
+def test_a_set_goes_out_as_dmn_and_comes_back(owner: Caller, discount: dict[str, str]) -> None:
+    exported = owner.call(exchange.export, path=discount)
     assert exported.headers["Content-Type"] == exchange.DMN, exported.text
     assert len(read_dmn(exported.text).decisions) == 1
     headers = {"Content-Type": exchange.DMN}
-    owner.call(exchange.import_, raw=exported.text, headers=headers, query={"key": "again"}).ok(201)
-    for key in ("discount", "again"):
-        owner.call(publishing.publish, path={"id": key}).ok(201)
+    made = owner.call(exchange.import_, raw=exported.text, headers=headers, query={"key": "again"}).ok(201)
+    assert made["declaration"] == owner.call(sets.read, path=discount).ok()["declaration"]
+    owner.call(publishing.publish, path={"id": "again"}).ok(201)
     for amount in (50, 500, 1500):
         first, second = (decide(owner, {"id": key}, amount).ok() for key in ("discount", "again"))
         assert first["outputs"] == second["outputs"]
 
 
 def test_a_set_that_no_table_can_tell_is_not_exported_as_dmn(owner: Caller, discount: dict[str, str]) -> None:
-    assert "required" in owner.call(exchange.export, path=discount).problem(422)["detail"]
+    late = rule("late", "CH", 1, 1) | {"valid_from": "2026-01-01T00:00:00Z"}
+    owner.call(rules.create, late, path=discount).ok(201)
+    assert "validity" in owner.call(exchange.export, path=discount).problem(422)["detail"]
 
 
 def test_a_set_goes_out_as_json_and_comes_back(owner: Caller, discount: dict[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Decision models: read safely, decided by every hit policy, written back, turned into rule sets and back."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -311,10 +311,10 @@ def test_xml_that_is_no_model_is_refused(source: str) -> None:
 
 
 FACTS = {
-    "n": Fact("number"),
+    "n": Fact("number", required=True, minimum=-2),
     "Risk Level": Fact("string", values=("low", "high", "x")),
-    "ok": Fact("boolean"),
-    "born": Fact("date"),
+    "ok": Fact("boolean", description="Whether & how"),
+    "born": Fact("date", maximum="2026-12-31"),
     "seen": Fact("timestamp"),
     "wait": Fact("duration", minimum="PT0S", maximum="P9D"),
     "order.total": Fact("number"),
@@ -362,7 +362,8 @@ def table_sets(draw: st.DrawFn) -> RuleSet:
     policy = draw(st.sampled_from(list(HitPolicy)))
     outputs = {
         "level": Output("string", values=("a", "b"), default=draw(st.sampled_from(["a", "b"]))),
-        "rate": Output("number"),
+        "rate": Output("number", description="A <rate>"),
+        "points": Output("integer"),
     }
     rules = []
     for i in range(draw(st.integers(0, 4))):
@@ -371,11 +372,19 @@ def table_sets(draw: st.DrawFn) -> RuleSet:
         actions = (
             Set("level", draw(st.sampled_from("ab"))),
             Set("rate", draw(st.sampled_from([1, 0.25, -3]))),
+            Set("points", draw(st.sampled_from([0, 7]))),
         )
         rules.append(
-            Rule(f"r{i}", actions, All(conditions) if conditions else None, description="why & <how>")
+            Rule(
+                f"r{i}",
+                actions,
+                All(conditions) if conditions else None,
+                description="why & <how>",
+                priority=5 - i,
+            )
         )
-    return RuleSet(FACTS, tuple(rules), name="The Table", outputs=outputs, hit_policy=policy)
+    missing: Literal["skip", "error"] = draw(st.sampled_from(["skip", "error"]))
+    return RuleSet(FACTS, tuple(rules), name="The Table", outputs=outputs, hit_policy=policy, missing=missing)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

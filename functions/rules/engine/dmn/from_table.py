@@ -25,6 +25,7 @@ from rules.engine.dmn.model import (
     TableInput,
     TableOutput,
     TableRule,
+    extension,
 )
 from rules.engine.dmn.types import ANY, Type, Types, json_value
 from rules.engine.model import (
@@ -94,6 +95,7 @@ class _Conversion:
             outputs=dict(outputs),
             hit_policy=HitPolicy(table.hit_policy.lower().replace(" ", "_")),
             aggregation=Aggregation(table.aggregation.lower()) if table.aggregation else None,
+            missing="error" if table.attributes.get(extension("missing")) == "error" else "skip",
         )
 
     def _refuse(self, what: str) -> InvalidDmn:
@@ -125,7 +127,12 @@ class _Conversion:
         if kind not in FACT_KINDS:
             raise self._refuse(f"the input {column.expression.text!r} is of type {kind or 'Any'!r}")
         tests = self._tests(column.values) if column.values is not None else declared.allowed
-        return ".".join(path), self._bounded(Fact(FACT_KINDS[kind]), tests, column.expression.text)
+        fact = Fact(
+            _exact_kind(FACT_KINDS[kind], column),
+            required=column.attributes.get(extension("required")) == "true",
+            description=column.description,
+        )
+        return ".".join(path), self._bounded(fact, tests, column.expression.text)
 
     def _component(self, path: list[str]) -> Type:
         found = self._variables.get(path[0], ANY)
@@ -143,6 +150,10 @@ class _Conversion:
         """The fact with its allowed values: a list of them, or one closed interval."""
         if tests is None or not tests.tests:
             return fact
+        if len(tests.tests) == 1 and isinstance(only := tests.tests[0], Compared) and not tests.negated:
+            bound = {">=": "minimum", "<=": "maximum"}.get(only.operator)
+            if bound is not None:
+                return msgspec.structs.replace(fact, **{bound: self._value(only.operand, name)})
         expected = [self._constant(test.expression) for test in tests.tests if isinstance(test, Matched)]
         if len(expected) == len(tests.tests) and not tests.negated:
             if not any(isinstance(value, Range | list) or value is None for value in expected):
@@ -152,7 +163,9 @@ class _Conversion:
             if len(expected) == 1 and closed:
                 low, high = json_value(first.low), json_value(first.high)
                 return msgspec.structs.replace(fact, minimum=low, maximum=high)
-        raise self._refuse(f"the allowed values of {name!r} are neither values nor one closed interval")
+        raise self._refuse(
+            f"the allowed values of {name!r} are neither values nor one interval with its ends"
+        )
 
     def _output(self, column: TableOutput, place: int) -> tuple[str, Output]:
         name = column.name if len(self._table.outputs) > 1 or column.name else self._decision.name
@@ -166,7 +179,8 @@ class _Conversion:
         default: Any = msgspec.UNSET
         if column.default is not None and column.default.text:
             default = json_value(self._literal(column.default, f"the default of output {name!r}"))
-        return name, Output(self._output_kind(column, place), values=values, default=default)
+        kind = _exact_kind(self._output_kind(column, place), column)
+        return name, Output(kind, values=values, default=default, description=column.description)
 
     def _output_kind(self, column: TableOutput, place: int) -> Kind:
         """The declared kind of an output, or that of its entries."""
@@ -203,7 +217,15 @@ class _Conversion:
             All(tuple(rows)) if rows else None,
             name="; ".join(filter(None, rule.annotations)),
             description=rule.description,
+            priority=self._priority(rule, at),
         )
+
+    def _priority(self, rule: TableRule, at: str) -> int:
+        given = rule.attributes.get(extension("priority"), "0")
+        try:
+            return int(given[:12])
+        except ValueError as error:
+            raise self._refuse(f"{at} has the priority {given!r}") from error
 
     def _condition(self, field: str, tests: UnaryTests, at: str) -> Condition | None:
         if not tests.tests:
@@ -294,6 +316,12 @@ def _interval(field: str, found: Range) -> Condition:
             Row(field, Operator.LE if found.high_included else Operator.LT, high),
         )
     )
+
+
+def _exact_kind(kind: Kind, column: TableInput | TableOutput) -> Kind:
+    """The kind, where ours is narrower than FEEL's."""
+    is_whole = kind == "number" and column.attributes.get(extension("type")) == "integer"
+    return "integer" if is_whole else kind
 
 
 def _path(node: Node) -> list[str] | None:

@@ -9,6 +9,14 @@ import msgspec
 from common.errors import Invalid
 from rules.engine.dmn.xml import Element
 
+NAMESPACE = "urn:groundwork:rules"
+"""Of the models that rule sets are written as, and of attributes that say what DMN has no word for."""
+
+
+def extension(name: str) -> str:
+    """The name of an attribute of ours."""
+    return f"{{{NAMESPACE}}}{name}"
+
 
 class InvalidDmn(Invalid):
     """The model breaks DMN, or asks for what is not supported; the message names the element."""

@@ -1,9 +1,10 @@
 """A rule set as a decision table: what :func:`~rules.engine.dmn.from_table.rule_set_of` reads back decides
 the same.
 
-A rule set that came from a table comes back as it was; whole numbers come back as numbers. What a table
-cannot say (expressions, effects, validity periods, alternatives across fields) is refused by name, nothing is
-left out.
+A rule set that came from a table comes back as it was. What DMN has no word for and the rows do not depend
+on (required facts, what a missing one means, whole numbers, priorities) goes along as attributes of our
+namespace. What a table cannot say (expressions, effects, validity periods, alternatives across fields) is
+refused by name, nothing is left out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 from rules.engine import notation
 from rules.engine.bind import bind_rule
 from rules.engine.dmn.model import (
+    NAMESPACE,
     Cell,
     Decision,
     DecisionTable,
@@ -28,6 +30,7 @@ from rules.engine.dmn.model import (
     TableOutput,
     TableRule,
     Variable,
+    extension,
 )
 from rules.engine.dmn.write import DMN_1_3
 from rules.engine.fields import Fields
@@ -65,7 +68,6 @@ _SIGNS = {
     Operator.GT: ">",
     Operator.GE: ">=",
 }
-NAMESPACE = "urn:groundwork:rules"
 
 
 def definitions_of(rule_set: RuleSet) -> Definitions:
@@ -86,8 +88,8 @@ class _Conversion:
 
     def definitions(self) -> Definitions:
         rule_set = self._rule_set
-        if rule_set.chaining or rule_set.missing == "error":
-            raise self._refuse("a table neither chains nor refuses missing facts")
+        if rule_set.chaining:
+            raise self._refuse("a table does not chain")
         roots = {name.split(".")[0]: None for name in rule_set.facts}
         inputs = tuple(
             InputData(id=f"input_{i}", name=root, variable=Variable(name=root, type_ref=self._type_of(root)))
@@ -108,6 +110,7 @@ class _Conversion:
                     self._output("" if single and name == self._name else name, output)
                     for name, output in rule_set.outputs.items()
                 ),
+                attributes=_said(missing="" if rule_set.missing == "skip" else rule_set.missing),
                 annotations=("name",) if any(rule.name for rule in rule_set.rules) else (),
                 rules=tuple(self._rule(rule) for rule in self._ordered()),
             ),
@@ -165,10 +168,17 @@ class _Conversion:
             values = Cell(text=", ".join(literal(fact.type, value) for value in fact.values))
         elif fact.minimum is not None and fact.maximum is not None:
             values = Cell(text=f"[{literal(fact.type, fact.minimum)}..{literal(fact.type, fact.maximum)}]")
-        elif fact.minimum is not None or fact.maximum is not None or fact.required:
-            raise self._refuse(f"fact {name!r} is required or bounded on one side")
+        elif fact.minimum is not None:
+            values = Cell(text=f">= {literal(fact.type, fact.minimum)}")
+        elif fact.maximum is not None:
+            values = Cell(text=f"<= {literal(fact.type, fact.maximum)}")
         return TableInput(
-            expression=Cell(text=name), type_ref=self._type_ref(fact.type, name), label=name, values=values
+            expression=Cell(text=name),
+            type_ref=self._type_ref(fact.type, name),
+            label=name,
+            description=fact.description,
+            values=values,
+            attributes=_said(required="true" if fact.required else "", type=_whole(fact.type)),
         )
 
     def _output(self, name: str, output: Output) -> TableOutput:
@@ -177,6 +187,8 @@ class _Conversion:
         return TableOutput(
             name=name,
             type_ref=_TYPE_REFS.get(output.type, ""),
+            description=output.description,
+            attributes=_said(type=_whole(output.type)),
             values=None if values is None else Cell(text=values),
             default=None if default is None else Cell(text=default),
         )
@@ -196,6 +208,7 @@ class _Conversion:
         return TableRule(
             id=f"_{rule.id}" if rule.id[:1].isdigit() else rule.id,
             description=rule.description,
+            attributes=_said(priority=str(rule.priority) if rule.priority else ""),
             inputs=tuple(Cell(text=cells.get(name, "-")) for name in self._rule_set.facts),
             outputs=tuple(
                 Cell(text=_json_literal(given[name]) if name in given else "-")
@@ -274,6 +287,16 @@ class _Conversion:
             for slot, found in boxes[0].sets.items()
             if not found.is_everything
         }
+
+
+def _said(**attributes: str) -> dict[str, str]:
+    """Attributes of our namespace; those without a value are left out."""
+    return {extension(name): value for name, value in attributes.items() if value}
+
+
+def _whole(kind: Kind) -> str:
+    """The kind, where FEEL knows only numbers."""
+    return kind if kind == "integer" else ""
 
 
 def _field(condition: Condition) -> str | None:
