@@ -287,6 +287,7 @@ PLATFORM_MODULES = (
     "common.collector",
     "common.topics",
     "common.redriving",
+    "common.replaying",
     "common.inspection",
     "migrations.handler",
 )
