@@ -105,6 +105,7 @@ class _Asking:
     uses={Uses.SIGNING},
     produces=HTML,
     writes=True,
+    answers=(302, 400),
 )
 def show(asked: AuthorizationRequest, request: Request, work: Work) -> Response[Any]:
     """Answer an authorization request (code flow; PKCE with S256 is required).
@@ -129,12 +130,14 @@ def show(asked: AuthorizationRequest, request: Request, work: Work) -> Response[
 @operation(
     "POST /auth/authorize",
     permission=PUBLIC,
+    status=303,
     emits=(LoginFailed, UserLocked, SessionStarted, SessionRefreshed, SessionRevoked),
     uses={Uses.SIGNING},
     media_types=(FORM,),
     produces=HTML,
     memory=1024,
     concurrency=40,
+    answers=(400, 401, 403, 429, 503),
 )
 def sign_in(sent: SignIn, request: Request, work: Work) -> Response[Any]:
     """Take the sign-in form: back to the client with a code, or the form again with what is wrong."""

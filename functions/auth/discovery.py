@@ -94,7 +94,7 @@ def metadata(request: Request) -> Response[Metadata]:
     return Response(found, headers={"Cache-Control": f"public, max-age={keys.PUBLISHED_FOR}"})
 
 
-@operation("GET /auth/userinfo", permission=SELF)
+@operation("GET /auth/userinfo", permission=SELF, answers=(403,))
 def userinfo(principal: Principal, work: Work) -> UserInfo:
     """Claims about the user that the access token speaks for; needs the scope openid."""
     row = work.execute(

@@ -23,7 +23,7 @@ class Proof(Struct, frozen=True, forbid_unknown_fields=True):
     token: Annotated[str, Meta(max_length=500)]
 
 
-@operation("POST /auth/email-verifications", permission=SELF, status=202, emits=MailRequested)
+@operation("POST /auth/email-verifications", permission=SELF, status=202, emits=MailRequested, answers=(404,))
 def ask(principal: Principal, work: Work) -> None:
     """Have the mail sent again that proves the caller's address."""
     subject = subjects.by_id(work, principal.id) if principal.id else None
@@ -39,6 +39,7 @@ def ask(principal: Principal, work: Work) -> None:
     status=204,
     emits=UserUpdated,
     uses={Uses.SIGNING},
+    answers=(410,),
 )
 def confirm(proof: Proof, work: Work) -> None:
     """Prove an address with the code that was mailed to it."""

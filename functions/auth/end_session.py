@@ -70,6 +70,7 @@ class _Asking:
     emits=SessionRevoked,
     uses={Uses.SIGNING},
     produces=HTML,
+    answers=(303, 400),
     writes=True,
 )
 def show(asked: EndSessionRequest, request: Request, work: Work) -> Response[str]:
@@ -84,6 +85,7 @@ def show(asked: EndSessionRequest, request: Request, work: Work) -> Response[str
     uses={Uses.SIGNING},
     media_types=(FORM,),
     produces=HTML,
+    answers=(303, 400),
 )
 def sign_out(sent: SignOut, request: Request, work: Work) -> Response[str]:
     """The same by a form: an application's, or the one that asked the user."""

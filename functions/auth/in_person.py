@@ -12,6 +12,9 @@ from common.errors import Forbidden, NotFound
 from common.principal import Principal
 from common.work import Work
 
+REFUSALS = (403, 404, 429)
+"""What else an operation on account matters answers: see :func:`require`; and guessing is throttled."""
+
 
 class InPersonOnly(Forbidden):
     """The token was given to an application, not to the user."""

@@ -57,7 +57,14 @@ _KEYS = text("select platform.verification_keys()")
 _ADMITTED = text("select live and fresh from platform.enter(:tenant, :session, :subject, :version)")
 
 
-@operation("POST /auth/introspect", permission=PUBLIC, uses={Uses.SIGNING}, media_types=(FORM,), tells=tells)
+@operation(
+    "POST /auth/introspect",
+    permission=PUBLIC,
+    uses={Uses.SIGNING},
+    media_types=(FORM,),
+    tells=tells,
+    answers=(401,),
+)
 def introspect(asked: TokenForm, request: Request, work: Work) -> Introspection:
     """Tell a client whether a token of its tenant is good now, and for what."""
     client = client_authentication.authenticate(request, asked.client_id, asked.client_secret, work)
@@ -95,6 +102,7 @@ def introspect(asked: TokenForm, request: Request, work: Work) -> Introspection:
     uses={Uses.SIGNING},
     media_types=(FORM,),
     tells=tells,
+    answers=(401,),
 )
 def revoke(asked: TokenForm, request: Request, work: Work) -> Response[None]:
     """Revoke a token of the calling client's. A user's session ends whole: access and refresh tokens alike.

@@ -58,13 +58,19 @@ class PasswordChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     new: Password
 
 
-@operation("GET /auth/me", permission=SELF)
+@operation("GET /auth/me", permission=SELF, answers=(404,))
 def read(principal: Principal, work: Work) -> Me:
     """Who the token speaks for, and what they may do."""
     return _read(principal, work)
 
 
-@operation("PATCH /auth/me", permission=SELF, emits=(UserUpdated, MailRequested), memory=1024)
+@operation(
+    "PATCH /auth/me",
+    permission=SELF,
+    emits=(UserUpdated, MailRequested),
+    memory=1024,
+    answers=in_person.REFUSALS,
+)
 def change(asked: MyChange, principal: Principal, request: Request, work: Work) -> Me:
     """Change one's name or address. The address, to which passwords are reset, needs the password."""
     subject = in_person.require(principal, work)
@@ -84,6 +90,7 @@ def change(asked: MyChange, principal: Principal, request: Request, work: Work) 
     uses={Uses.SIGNING},
     memory=1024,
     concurrency=20,
+    answers=in_person.REFUSALS,
 )
 def change_password(
     asked: PasswordChange, principal: Principal, request: Request, work: Work

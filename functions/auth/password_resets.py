@@ -61,6 +61,7 @@ def ask(asked: ResetRequest, work: Work) -> Accepted:
     uses={Uses.SIGNING},
     memory=1024,
     concurrency=20,
+    answers=(410,),
 )
 def confirm(new: NewPassword, work: Work) -> None:
     """Set a new password with the code from the mail. All sessions end, and a lock is lifted."""

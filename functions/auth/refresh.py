@@ -36,6 +36,7 @@ class RefreshRequest(Struct, frozen=True, forbid_unknown_fields=True):
     permission=PUBLIC,
     emits=(SessionRefreshed, SessionRevoked, SessionReuseDetected),
     uses={Uses.SIGNING},
+    answers=(401,),
 )
 def refresh(asked: RefreshRequest, request: Request, work: Work) -> TokenResponse:
     """Exchange a refresh token for new tokens. Keep the new refresh token; the old one is spent.

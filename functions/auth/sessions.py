@@ -67,6 +67,7 @@ class Ended(Struct, frozen=True):
     uses={Uses.SIGNING},
     memory=1024,
     concurrency=40,
+    answers=(401, 429),
 )
 def login(given: Credentials, request: Request, work: Work) -> TokenResponse:
     """Sign in with tenant, address, password and, where the account has an authenticator, its code.
@@ -89,7 +90,7 @@ def logout(principal: Principal, work: Work) -> None:
 _LISTING = Listing("sessions", Session, by="-id")
 
 
-@operation("GET /auth/sessions", permission=SELF)
+@operation("GET /auth/sessions", permission=SELF, answers=(403, 404))
 def list_(principal: Principal, asked: Selection, work: Work, user_id: UUID | None = None) -> Page[Session]:
     """List the living sessions of the caller, or, with the permission auth.session.read, of ``user_id``."""
     user = _whose(principal, user_id, READ, work)
@@ -103,7 +104,7 @@ def list_(principal: Principal, asked: Selection, work: Work, user_id: UUID | No
     return _LISTING.page(work, living, asked, lambda row: told(row, principal), of=user)
 
 
-@operation("DELETE /auth/sessions/{id}", permission=SELF, status=204, emits=SessionRevoked)
+@operation("DELETE /auth/sessions/{id}", permission=SELF, status=204, emits=SessionRevoked, answers=(403,))
 def revoke(id: UUID, principal: Principal, work: Work) -> None:  # noqa: A002 - the path's name
     """End a session of the caller's, or, with the permission auth.session.revoke, anyone's. At once."""
     conditions = [sessions.c.id == id]
@@ -115,7 +116,7 @@ def revoke(id: UUID, principal: Principal, work: Work) -> None:  # noqa: A002 - 
         raise NotFound("No such session lives.")
 
 
-@operation("DELETE /auth/sessions", permission=SELF, emits=SessionRevoked)
+@operation("DELETE /auth/sessions", permission=SELF, emits=SessionRevoked, answers=(403, 404))
 def revoke_all(
     principal: Principal, work: Work, user_id: UUID | None = None, keep_current: bool = False
 ) -> Ended:

@@ -88,6 +88,7 @@ class TenantChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     emits=(TenantRegistered, RoleCreated, UserRegistered, MailRequested),
     memory=1024,
     concurrency=20,
+    answers=(403,),
 )
 def register(new: NewTenant, work: Work) -> TenantRegistration:
     """Sign a tenant up, with its first administrator, who owns it. The slug is unique on the platform."""

@@ -59,6 +59,7 @@ class TokenRequest(ClientForm, frozen=True, kw_only=True):
     uses={Uses.SIGNING},
     media_types=(FORM,),
     tells=tells,
+    answers=(401,),
 )
 def token(asked: TokenRequest, request: Request, work: Work) -> Response[TokenResponse]:
     """Exchange an authorization code (with PKCE), a refresh token or client credentials for tokens.

@@ -41,7 +41,7 @@ class RecoveryCodes(Struct, frozen=True):
     recovery_codes: list[str]
 
 
-@operation("POST /auth/me/totp", permission=SELF, uses={Uses.SIGNING})
+@operation("POST /auth/me/totp", permission=SELF, uses={Uses.SIGNING}, answers=in_person.REFUSALS)
 def enrol(principal: Principal, work: Work) -> Enrolment:
     """Begin to set up an authenticator. It counts once a code of it has confirmed it."""
     subject = in_person.require(principal, work)
@@ -61,7 +61,13 @@ def enrol(principal: Principal, work: Work) -> Enrolment:
     return Enrolment(one_time_passwords.readable(secret), uri)
 
 
-@operation("POST /auth/me/totp/confirm", permission=SELF, emits=TotpChanged, uses={Uses.SIGNING})
+@operation(
+    "POST /auth/me/totp/confirm",
+    permission=SELF,
+    emits=TotpChanged,
+    uses={Uses.SIGNING},
+    answers=in_person.REFUSALS,
+)
 def confirm(first: FirstCode, principal: Principal, request: Request, work: Work) -> RecoveryCodes:
     """Confirm the authenticator with a code of it. Every sign-in asks for one from here on."""
     subject = in_person.require(principal, work)
@@ -81,7 +87,14 @@ def confirm(first: FirstCode, principal: Principal, request: Request, work: Work
     return RecoveryCodes(codes)
 
 
-@operation("DELETE /auth/me/totp", permission=SELF, status=204, emits=TotpChanged, uses={Uses.SIGNING})
+@operation(
+    "DELETE /auth/me/totp",
+    permission=SELF,
+    status=204,
+    emits=TotpChanged,
+    uses={Uses.SIGNING},
+    answers=in_person.REFUSALS,
+)
 def remove(code: Code, principal: Principal, request: Request, work: Work) -> None:
     """Remove the authenticator; ``code`` is one of its codes or a recovery code."""
     subject = in_person.require(principal, work)

@@ -82,6 +82,7 @@ class UserFilter(Struct, frozen=True, kw_only=True):
     emits=(UserRegistered, MailRequested),
     idempotent=True,
     memory=1024,
+    answers=(404,),
 )
 def create(new: NewUser, work: Work) -> User:
     """Add a user, with roles that grant no more than you hold."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from common.binding import Parameter, parameters, payload
+from common.binding import FORM, Parameter, parameters, payload
 from common.errors import MEDIA_TYPE
 from common.events import type_of_struct
 from common.operation import PUBLIC, SELF, Operation, Route
@@ -48,11 +48,13 @@ _REFUSALS = {
     "403": "The caller lacks the permission.",
     "404": "No such thing in this tenant.",
     "409": "The change collides with the present state.",
+    "410": "It was there and is no more.",
     "412": "It has changed since it was read.",
     "413": "The body is too large.",
     "415": "The media type is not read here.",
     "422": "The request breaks a rule.",
     "428": "If-Match is missing.",
+    "429": "Too many requests; `Retry-After` says when to come back.",
     "500": "A fault of ours; nothing was changed.",
     "503": "Something needed does not answer; nothing was changed.",
 }
@@ -171,7 +173,7 @@ def _item(operation: Operation[..., Any]) -> dict[str, Any]:
     body = next((p.type for p in parameters(operation) if p.kind == "body"), operation.reads)
     if body is not None:
         content = {media_type: {"schema": _schema(body)} for media_type in operation.media_types}
-        item["requestBody"] = {"required": True, "content": content}
+        item["requestBody"] = {"required": not _may_be_empty(body, operation), "content": content}
     if operation.permission != PUBLIC:
         item["security"] = [{"bearer": []}]
     elif operation.identifies:
@@ -181,6 +183,11 @@ def _item(operation: Operation[..., Any]) -> dict[str, Any]:
     if operation.emits:
         item["x-emits"] = [type_of_struct(struct).topic for struct in operation.emits]
     return item
+
+
+def _may_be_empty(body: Any, operation: Operation[..., Any]) -> bool:
+    """Whether an empty body is a good one: a form of which nothing is required."""
+    return operation.media_types == (FORM,) and not any(f.required for f in msgspec.structs.fields(body))
 
 
 def _parameter(parameter: Parameter) -> list[dict[str, Any]]:
@@ -240,13 +247,18 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
         if status not in refusals:
             responses[status] = {**success, "description": _REFUSALS.get(status, success["description"])}
     for status in refusals:
-        responses[status] = {
-            "description": _REFUSALS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
-            if operation.tells is None
-            else {"application/json": {"schema": {"type": "object"}}},
-        }
+        responses[status] = {"description": _REFUSALS[status], "content": _refusal(operation, status)}
     return responses
+
+
+def _refusal(operation: Operation[..., Any], status: str) -> dict[str, Any]:
+    """The content of a refusal; an operation that produces pages refuses by a page what it declares."""
+    if operation.tells is not None:
+        return {"application/json": {"schema": {"type": "object"}}}
+    content: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": REF.format(name="Problem")}}}
+    if operation.produces.startswith("text/html") and int(status) in operation.answers:
+        content[operation.produces] = {"schema": {"type": "string"}}
+    return content
 
 
 def _links(operation: Operation[..., Any], routed: list[Operation[..., Any]]) -> dict[str, Any]:

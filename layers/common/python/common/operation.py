@@ -147,7 +147,7 @@ class Operation(Generic[P, R]):
     """The type of the body, for the reference, where the function reads it from the request itself."""
     answers: tuple[int, ...] = ()
     """Statuses it answers besides those that follow from its declaration and signature: a 4xx with a problem,
-    any other with the body that it has for 200."""
+    or a page where it produces pages; any other with the body that it has for 200."""
     concurrency: int | None = None
     """Reserved concurrency: at most so many at once."""
     tells: Callable[[Any], dict[str, Any]] | None = None
