@@ -172,4 +172,5 @@ class InvalidClient(OAuthError):
 
 means("tenants_slug_key", lambda: SlugTaken("Choose another slug; this one belongs to another tenant."))
 means("users_tenant_id_email_key", lambda: EmailTaken("A user with this address exists already."))
+means("users_pkey", lambda: Conflict("An id that you give is that of a user already; leave it out."))
 means("roles_tenant_id_name_key", lambda: RoleNameTaken("Choose another name; a role has this one."))

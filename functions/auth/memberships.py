@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, exists, insert, select, text, update
@@ -87,6 +87,14 @@ def add(work: Work, user: UUID, role_ids: Sequence[UUID]) -> bool:
     """Give a user roles that were checked; whether any was new."""
     if not role_ids:
         return False
+    held = set(of_users(work, [user]).get(user, ()))
+    new = [role for role in role_ids if role not in held]
+    give(work, {user: new})
+    return bool(new)
+
+
+def give(work: Work, held: Mapping[UUID, Sequence[UUID]]) -> None:
+    """Give new users roles that were checked."""
     rows = [
         {
             "tenant_id": work.tenant,
@@ -95,13 +103,11 @@ def add(work: Work, user: UUID, role_ids: Sequence[UUID]) -> bool:
             "assigned_at": work.now,
             "assigned_by": work.principal.name,
         }
-        for role in role_ids
+        for user, roles_held in held.items()
+        for role in roles_held
     ]
-    held = set(of_users(work, [user]).get(user, ()))
-    new = [row for row in rows if row["role_id"] not in held]
-    if new:
-        work.execute(insert(user_roles), new)
-    return bool(new)
+    if rows:
+        work.execute(insert(user_roles), rows)
 
 
 def of_users(work: Work, wanted: Sequence[UUID]) -> dict[UUID, list[UUID]]:

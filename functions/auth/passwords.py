@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from auth import foreign_hashes
 from auth.errors import Busy
 
 MIN_LENGTH = 8
@@ -35,16 +36,26 @@ def digest(password: str) -> str:
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether the password is the one stored. Takes as long where there is none to compare with."""
+    text = normal(password)
     with _turn():
-        try:
-            return _hasher.verify(stored or _NOBODY, normal(password)) and stored is not None
-        except (VerificationError, InvalidHashError):
-            return False
+        if _matches(stored, text):
+            return True
+        # Elsewhere it may have been hashed as it was typed.
+        return text != password and stored is not None and outdated(stored) and _matches(stored, password)
 
 
 def outdated(stored: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(stored)
+    """Whether the hash was made with other parameters than today's, or in another way."""
+    return foreign_hashes.pbkdf2(stored) is not None or _hasher.check_needs_rehash(stored)
+
+
+def _matches(stored: str | None, text: str) -> bool:
+    if stored is not None and (foreign := foreign_hashes.pbkdf2(stored)) is not None:
+        return foreign.matches(text)
+    try:
+        return _hasher.verify(stored or _NOBODY, text) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def normal(password: str) -> str:
