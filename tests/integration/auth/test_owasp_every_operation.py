@@ -14,8 +14,9 @@ import pytest
 from auth import me, sessions
 from common.binding import FORM, parameters
 from common.operation import PUBLIC, SELF, SERVICES, Operation, Route, discover
-from masterdata import customers
-from tests.integration.auth.people import add_user, application, as_token, call_from, service_account
+from common.work import Work
+from tests.integration.auth import populated
+from tests.integration.auth.people import add_user, as_token, call_from
 from tests.integration.platform import Answer, Caller, Platform
 
 OPERATIONS = sorted(
@@ -28,13 +29,16 @@ OPERATIONS = sorted(
     key=lambda operation: operation.id,
 )
 
+PLATFORM_WIDE = {"gateway.documents.distrust", "gateway.services.register", "gateway.services.remove"}
+"""What belongs to no tenant: only the operator's may."""
+CLOSED = [operation for operation in OPERATIONS if operation.permission != PUBLIC]
+IDENTIFYING = [o for o in CLOSED if o.route.parameters and o.id not in PLATFORM_WIDE]
+
 
 class TestEveryOperation:
     """Generated from the registry of all services: whatever is added is tried, too."""
 
-    @pytest.mark.parametrize(
-        "operation", [o for o in OPERATIONS if o.permission != PUBLIC], ids=lambda o: o.id
-    )
+    @pytest.mark.parametrize("operation", CLOSED, ids=lambda o: o.id)
     def test_it_is_closed_without_a_token_and_with_a_dead_one(
         self, platform: Platform, operation: Operation[..., Any]
     ) -> None:
@@ -42,9 +46,7 @@ class TestEveryOperation:
         for headers in ({}, {"Authorization": f"Bearer {dead.token}"}, {"Authorization": "Basic eDp5"}):
             _try(platform, operation, headers).problem(401)
 
-    @pytest.mark.parametrize(
-        "operation", [o for o in OPERATIONS if o.permission not in (PUBLIC, SELF)], ids=lambda o: o.id
-    )
+    @pytest.mark.parametrize("operation", [o for o in CLOSED if o.permission != SELF], ids=lambda o: o.id)
     def test_it_is_closed_to_who_lacks_its_permission(
         self, platform: Platform, operation: Operation[..., Any]
     ) -> None:
@@ -52,9 +54,7 @@ class TestEveryOperation:
         problem = _try(platform, operation, _bearer(nobody)).problem(403)
         assert problem["permission"] == operation.permission
 
-    @pytest.mark.parametrize(
-        "operation", [o for o in OPERATIONS if o.permission != PUBLIC], ids=lambda o: o.id
-    )
+    @pytest.mark.parametrize("operation", CLOSED, ids=lambda o: o.id)
     def test_another_tenants_rows_are_neither_seen_nor_touched(
         self, platform: Platform, operation: Operation[..., Any]
     ) -> None:
@@ -63,16 +63,29 @@ class TestEveryOperation:
         stranger = _stranger(platform)
         before = _digest(platform, ours.tenant)
         for identifiers in _identifiers(platform, ours.tenant, operation):
-            answer = _try(platform, operation, _bearer(stranger), identifiers)
+            answer = _try(platform, operation, _bearer(stranger), identifiers, _fields(platform))
             assert answer.status < 500 or answer.status == 503, f"{operation.id}: {answer.text}"
             if identifiers and answer.status < 300 and answer.text:
                 assert ours.tenant not in answer.text
-            for secret in SECRETS:
+            for secret in populated.SECRETS:
                 assert secret not in answer.text, f"{operation.id} tells {secret}"
         assert _digest(platform, ours.tenant) == before
 
+    @pytest.mark.parametrize("operation", IDENTIFYING, ids=lambda o: o.id)
+    def test_the_same_tries_find_something_where_they_may(
+        self, platform: Platform, operation: Operation[..., Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the stranger tries is there: our owner's same requests reach it, and are undone."""
+        ours = _populated(platform)
+        monkeypatch.setattr(Work, "commit", Work.rollback)
+        tries = _identifiers(platform, ours.tenant, operation)
+        fields = _fields(platform)
+        seen = {_try(platform, operation, _bearer(ours), one, fields).status for one in tries}
+        assert any(status < 300 or status == 409 for status in seen), seen
 
-SECRETS = ("secret.person", "secret robot", "secret application", "secret customer", "owner@populated.test")
+
+PLATFORM_WIDE = {"gateway.documents.distrust", "gateway.services.register", "gateway.services.remove"}
+"""What belongs to no tenant: only the operator's may."""
 _made: dict[tuple[str, str], Any] = {}
 
 
@@ -106,17 +119,30 @@ def _stranger(platform: Platform) -> Caller:
 
 
 def _populated(platform: Platform) -> Caller:
-    """The owner of a tenant with something of everything that auth and master data keep."""
+    """The owner of a tenant with something of everything."""
+    return _once(platform, "populated", lambda: populated.tenant(platform))  # type: ignore[no-any-return]
 
-    def make() -> Caller:
-        owner = platform.register("populated")
-        add_user(owner, "viewer", email="secret.person@populated.test")
-        service_account(owner, "masterdata.*", name="secret robot")
-        application(owner, name="secret application")
-        owner.call(customers.create, {"code": "secret", "name": "secret customer"}).ok(201)
-        return owner
 
-    return _once(platform, "populated", make)  # type: ignore[no-any-return]
+def _fields(platform: Platform) -> dict[str, Any]:
+    """What of bodies a schema cannot say, by the field: what it looks like, whom of ours it means."""
+
+    def make() -> dict[str, Any]:
+        ours = _populated(platform)
+        (duplicates,) = platform.rows(
+            "select c.id as customer, v.id as vendor from masterdata.customers c "
+            "join masterdata.vendors v using (tenant_id, code) where tenant_id = :t and code = 'duplicate'",
+            t=ours.tenant,
+        )
+        return {
+            "code": "duplicate",
+            "time_zone": "Europe/Berlin",
+            "week": {"monday": [["09:00", "17:00"]]},
+            "assignee": ours.user,
+            "masterdata.customers.merge duplicate": str(duplicates.customer),
+            "masterdata.vendors.merge duplicate": str(duplicates.vendor),
+        }
+
+    return _once(platform, "fields", make)  # type: ignore[no-any-return]
 
 
 def _bearer(caller: Caller) -> dict[str, str]:
@@ -153,18 +179,16 @@ def _digest(platform: Platform, tenant: str) -> dict[str, Any]:
 
 
 def _identifiers(platform: Platform, tenant: str, operation: Operation[..., Any]) -> list[dict[str, str]]:
-    """What to try for the path's parameters: every id of the tenant's, in turn."""
+    """What to try for the path's parameters: ids of each of the tenant's tables; for two, in pairs."""
     names = operation.route.parameters
     if not names:
         return [{}]
     parts = " union all ".join(
-        f"(select id::text as id from {table} where tenant_id = :tenant order by id limit 3)"
+        f"(select id::text as id from {table} where tenant_id = :tenant order by id limit {4 - len(names)})"
         for table in _once(platform, "identified", lambda: _tables(platform, "id"))
     )
-    found = [str(row.id) for row in platform.rows(parts, tenant=tenant)] + ["secret"]
-    if len(names) == 1:
-        return [{names[0]: one} for one in found]
-    return [dict(zip(names, pair, strict=True)) for pair in itertools.permutations(found[:7], len(names))]
+    found = ["secret", "1", *(str(row.id) for row in platform.rows(parts, tenant=tenant))]
+    return [dict(zip(names, some, strict=True)) for some in itertools.permutations(found, len(names))]
 
 
 def _try(
@@ -172,11 +196,17 @@ def _try(
     operation: Operation[..., Any],
     headers: dict[str, str],
     path: dict[str, str] | None = None,
+    fields: dict[str, Any] | None = None,
 ) -> Answer:
     """Call an operation with a body that is as good as its types can say."""
     path = path or {name: str(uuid4()) for name in operation.route.parameters}
     body = next((p.type for p in parameters(operation) if p.kind == "body"), None)
     sample = _sample(body) if body is not None and body is not bytes else None
+    if isinstance(sample, dict) and fields:
+        sample |= {name: fields[name] for name in sample if name in fields}
+        sample |= {
+            name: fields[f"{operation.id} {name}"] for name in sample if f"{operation.id} {name}" in fields
+        }
     if body is not None and FORM in operation.media_types and isinstance(sample, dict):
         return call_from(
             platform, "192.0.2.9", operation, path=path, headers=headers,
