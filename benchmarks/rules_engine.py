@@ -3,10 +3,20 @@
 python -m benchmarks rules_engine
 
 Prints microseconds for one evaluation with its results built, the growth exponent from 100 to 10,000 rules,
-and the seconds and megabytes that 10,000 rules take to compile, each in a process of its own. ``first`` ends
-at the first rule that holds, ``collect`` gives all of them, ``+ why`` also explains. Peers are measured where
-they are installed: zen-engine, rule-engine and durable_rules from PyPI, json-rules-engine from npm (found
-from the working directory or NODE_PATH).
+and the seconds and megabytes that 10,000 rules take to compile. ``first`` ends at the first rule that holds,
+``collect`` gives all of them, ``+ why`` also explains. Every engine has a process of its own, the same rules
+and facts, and the same measure: the mean over the facts, each block of 50 at its best. ZEN crosses to another
+thread for each call, so it is measured by calls of 50 evaluations too; durable_rules, json-rules-engine and
+Drools give every rule that holds.
+
+The peers are installed apart, and left out where they are not::
+
+    uv pip install --target .local/peers/rules zen-engine rule-engine durable_rules
+    uv pip install --target .local/peers/rules --no-deps drools-jpy
+    npm install --prefix .local/peers/rules json-rules-engine
+
+Drools' classes are those that drools-jpy carries; they are driven from ``_rules_peers/Drools.java``, which
+takes a JDK of Java 17 or later.
 """
 
 from __future__ import annotations
@@ -18,6 +28,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,6 +45,10 @@ COUNTRIES = [f"C{i}" for i in range(200)]
 SEGMENTS = [f"s{i}" for i in range(10)]
 PATIENCE = 2.0
 """Seconds that one figure may take."""
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = ROOT / ".local" / "peers" / "rules"
+SCRIPTS = Path(__file__).with_name("_rules_peers")
+BLOCK = 50
 
 Facts: TypeAlias = dict[str, Any]
 Evaluate: TypeAlias = Callable[[Facts], object]
@@ -102,7 +117,17 @@ def own(policy: HitPolicy, *, explained: bool = False) -> Callable[[list[Case]],
     return build
 
 
-def zen(policy: str) -> Callable[[list[Case]], Evaluate]:
+class InBlocks:
+    """An engine that evaluates several facts in one call."""
+
+    def __init__(self, evaluate: Callable[[list[Facts]], object]) -> None:
+        self.evaluate = evaluate
+
+    def __call__(self, facts: Facts) -> object:
+        return self.evaluate([facts])
+
+
+def zen(policy: str, *, in_blocks: bool = False) -> Callable[[list[Case]], Evaluate]:
     def build(given: list[Case]) -> Evaluate:
         columns = [{"id": n, "name": n, "field": n} for n in ("country", "amount", "segment")]
         rows = {
@@ -131,8 +156,13 @@ def zen(policy: str) -> Callable[[list[Case]], Evaluate]:
             {"id": "b", "sourceId": "table", "targetId": "out", "type": "edge"},
         ]
         library = import_module("zen")
-        content = library.ZenDecisionContent(json.dumps({"nodes": nodes, "edges": edges}))
-        decision = library.ZenEngine().create_decision(content)
+        content = {"nodes": nodes, "edges": edges}
+        if in_blocks:
+            engine = library.ZenEngine({"loader": {"type": "static", "content": {"rules": content}}})
+            return InBlocks(
+                lambda several: engine.evaluate_batch([{"key": "rules", "context": f} for f in several])
+            )
+        decision = library.ZenEngine().create_decision(library.ZenDecisionContent(json.dumps(content)))
         return lambda facts: decision.evaluate(facts)["result"]
 
     return build
@@ -178,57 +208,11 @@ def durable_rules(given: list[Case]) -> Evaluate:
             lang.post(name, dict(facts))
         except engine.MessageNotHandledException:
             return None
-        except import_module("durable_rules_engine").error as error:
+        except Exception as error:  # the library has no narrower one for a rule set that it did not take
             raise RefusedError(str(error)) from error
         return found
 
     return evaluate
-
-
-NODE_SCRIPT = r"""
-const { Engine } = require('json-rules-engine')
-const { performance } = require('perf_hooks')
-const given = JSON.parse(require('fs').readFileSync(0, 'utf8'))
-async function main() {
-  const engine = new Engine([], { allowUndefinedFacts: true })
-  given.rules.forEach((rule, i) => engine.addRule({
-    conditions: { all: [
-      { fact: 'country', operator: 'equal', value: rule.country },
-      { fact: 'amount', operator: 'greaterThan', value: rule.amount },
-      { fact: 'segment', operator: 'in', value: rule.segments },
-    ] },
-    event: { type: 'hit', params: { rule: i, rate: rule.rate } },
-  }))
-  let best = Infinity
-  const end = performance.now() + given.patience * 1000
-  let i = 0
-  do {
-    const start = performance.now()
-    await engine.run(given.facts[i++ % given.facts.length])
-    best = i === 1 ? Infinity : Math.min(best, performance.now() - start)
-  } while (performance.now() < end || i < 3)
-  console.log(best * 1000)
-}
-main().catch(error => { console.error(error.message); process.exit(1) })
-"""
-
-
-def json_rules_engine(given: list[Case], facts: list[Facts]) -> float | None:
-    """Microseconds for one run in Node, None where the package is not there."""
-    node = shutil.which("node")
-    if node is None:
-        return None
-    rules = [
-        {"country": c.country, "amount": c.amount, "segments": c.segments, "rate": c.rate} for c in given
-    ]
-    ran = subprocess.run(
-        [node, "-e", NODE_SCRIPT],
-        input=json.dumps({"rules": rules, "facts": facts[:200], "patience": PATIENCE / 2}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return float(ran.stdout) if ran.returncode == 0 else None
 
 
 ENGINES: dict[str, tuple[str, Callable[[list[Case]], Evaluate]]] = {
@@ -238,11 +222,22 @@ ENGINES: dict[str, tuple[str, Callable[[list[Case]], Evaluate]]] = {
     "groundwork collect + why": ("rules", own(HitPolicy.COLLECT, explained=True)),
     "zen-engine first": ("zen", zen("first")),
     "zen-engine collect": ("zen", zen("collect")),
+    "zen-engine first, 50 a call": ("zen", zen("first", in_blocks=True)),
+    "zen-engine collect, 50 a call": ("zen", zen("collect", in_blocks=True)),
     "rule-engine first": ("rule_engine", rule_engine("first")),
     "rule-engine collect": ("rule_engine", rule_engine("collect")),
     "durable_rules": ("durable", durable_rules),
 }
 """Each line of the table: the module it needs, and how its evaluation is made."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One engine: microseconds by size (None where it refuses), seconds and megabytes to compile."""
+
+    figures: list[float | None]
+    seconds: float | None = None
+    megabytes: float | None = None
 
 
 def microseconds(evaluate: Evaluate, facts: list[Facts]) -> float | None:
@@ -257,47 +252,99 @@ def microseconds(evaluate: Evaluate, facts: list[Facts]) -> float | None:
         return None
     once = time.perf_counter() - start
     chosen = facts[: max(3, min(len(facts), int(PATIENCE / 5 / max(once, 1e-7))))]
-    blocks = [chosen[i : i + 50] for i in range(0, len(chosen), 50)]
+    blocks = [chosen[i : i + BLOCK] for i in range(0, len(chosen), BLOCK)]
     best = [math.inf] * len(blocks)
     end = time.perf_counter() + PATIENCE
     while True:
         begun = time.perf_counter()
         for place, block in enumerate(blocks):
             start = time.perf_counter()
-            for some in block:
-                evaluate(some)
+            if isinstance(evaluate, InBlocks):
+                evaluate.evaluate(block)
+            else:
+                for some in block:
+                    evaluate(some)
             best[place] = min(best[place], time.perf_counter() - start)
         now = time.perf_counter()
         if now + (now - begun) > end:
             return sum(best) / len(chosen) * 1e6
 
 
-def compile_cost(name: str) -> tuple[float, float] | None:
-    """Seconds and megabytes to compile 10,000 rules in a fresh process; None where it does not end well."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rules_engine", "--compile", name],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": ":".join(sys.path)},
-    )
-    if ran.returncode != 0:
-        return None
-    seconds, megabytes = map(float, ran.stdout.split())
-    return seconds, megabytes
-
-
-def print_compile_cost(name: str) -> None:
+def measured(name: str) -> Line:
+    """An engine's line, measured in this process: first what compiling costs, then each size."""
     module, build = ENGINES[name]
     import_module(module)
     given = cases(SIZES[-1])
     build(given[:10])
     before = resident()
     start = time.perf_counter()
-    kept = build(given)
+    largest = build(given)
     seconds = time.perf_counter() - start
-    kept(some_facts(1)[0])
-    print(seconds, resident() - before)
+    facts = some_facts()
+    whole = microseconds(largest, facts)
+    megabytes = resident() - before
+    figures = [*(microseconds(build(cases(size)), facts) for size in SIZES[:-1]), whole]
+    return Line(figures) if whole is None else Line(figures, seconds, megabytes)
+
+
+def in_its_own_process(name: str) -> Line | None:
+    """A line of an engine of Python; None where it is not installed."""
+    if find_spec(ENGINES[name][0]) is None:
+        return None
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.rules_engine", "--engine", name],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
+    return Line(**json.loads(ran.stdout))
+
+
+def in_another_language(command: list[str], given: Callable[[int], str]) -> Line:
+    """A line of an engine that reads its rules and facts, and prints microseconds, seconds and megabytes."""
+    figures: list[float | None] = []
+    told = [0.0, 0.0, 0.0]
+    for size in SIZES:
+        ran = subprocess.run(command, input=given(size), capture_output=True, text=True, check=True)
+        told = [float(word) for word in ran.stdout.split()]
+        figures.append(told[0])
+    return Line(figures, told[1], told[2])
+
+
+def json_rules_engine() -> Line | None:
+    """A line of json-rules-engine in Node; None where they are not installed."""
+    node = shutil.which("node")
+    if node is None or not (PEERS / "node_modules" / "json-rules-engine").exists():
+        return None
+
+    def given(size: int) -> str:
+        rules = [
+            {"country": c.country, "amount": c.amount, "segments": c.segments, "rate": c.rate}
+            for c in cases(size)
+        ]
+        return json.dumps({"rules": rules, "facts": some_facts(), "patience": PATIENCE})
+
+    script = str(SCRIPTS / "json_rules_engine.js")
+    return in_another_language([node, "--expose-gc", script, str(PEERS / "node_modules")], given)
+
+
+def drools() -> Line | None:
+    """A line of Drools; None where a JDK or its classes are not installed."""
+    java, javac = shutil.which("java"), shutil.which("javac")
+    jars = sorted((PEERS / "drools" / "jars").glob("*.jar"))
+    if java is None or javac is None or not jars:
+        return None
+
+    def given(size: int) -> str:
+        rules = [f"rule\t{c.country}\t{c.amount}\t{','.join(c.segments)}\t{c.rate}\n" for c in cases(size)]
+        facts = [f"fact\t{f['country']}\t{f['amount']}\t{f['segment']}\n" for f in some_facts()]
+        return f"{PATIENCE}\n{''.join(rules + facts)}"
+
+    with tempfile.TemporaryDirectory() as classes:
+        path = str(jars[0])
+        subprocess.run([javac, "-cp", path, "-d", classes, str(SCRIPTS / "Drools.java")], check=True)
+        return in_another_language([java, "-cp", f"{path}:{classes}", "Drools"], given)
 
 
 def resident() -> float:
@@ -306,39 +353,35 @@ def resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def lines() -> Iterator[tuple[str, list[float | None], tuple[float, float] | None]]:
-    """Each engine's name, microseconds by size, and cost of compiling."""
-    facts = some_facts()
-    for name, (module, build) in ENGINES.items():
-        if find_spec(module) is None:
-            yield name, [], None
-            continue
-        figures = [microseconds(build(cases(size)), facts) for size in SIZES]
-        yield name, figures, None if name.endswith("why") else compile_cost(name)
-    figures = [json_rules_engine(cases(size), facts) for size in SIZES]
-    yield "json-rules-engine", figures if any(figures) else [], None
+def lines() -> Iterator[tuple[str, Line | None]]:
+    """Each engine's name and line."""
+    for name in ENGINES:
+        yield name, in_its_own_process(name)
+    yield "json-rules-engine", json_rules_engine()
+    yield "Drools", drools()
 
 
 def main() -> None:
     """Print the table."""
+    sys.path.append(str(PEERS))
     matcher = compile_rules(own_rules(HitPolicy.COLLECT, cases(SIZES[-1])))
     held = sum(len(matcher.evaluate(facts).fired) for facts in some_facts()) / len(some_facts())
     print(f"microseconds per evaluation; of 10,000 rules {held:.1f} hold on average\n")
     header = "".join(f"{size:>11,}" for size in SIZES)
-    print(f"{'rules':<26}{header}{'growth':>9}{'compile s':>11}{'MB':>7}")
-    for name, figures, cost in lines():
-        if not figures:
-            print(f"{name:<26}{'absent':>11}", flush=True)
+    print(f"{'rules':<30}{header}{'growth':>9}{'compile s':>11}{'MB':>7}")
+    for name, line in lines():
+        if line is None:
+            print(f"{name:<30}  not installed here; see this benchmark's docstring", flush=True)
             continue
-        shown = "".join(f"{figure:>11,.2f}" if figure is not None else f"{'-':>11}" for figure in figures)
-        small, large = figures[1], figures[-1]
+        shown = "".join(f"{f:>11,.2f}" if f is not None else f"{'-':>11}" for f in line.figures)
+        small, large = line.figures[1], line.figures[-1]
         growth = f"{math.log(large / small) / math.log(100):>9.2f}" if small and large else f"{'-':>9}"
-        compiled = "" if cost is None else f"{cost[0]:>11.2f}{cost[1]:>7.0f}"
-        print(f"{name:<26}{shown}{growth}{compiled}", flush=True)
+        compiled = "" if line.seconds is None else f"{line.seconds:>11.2f}{line.megabytes:>7.0f}"
+        print(f"{name:<30}{shown}{growth}{compiled}", flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--compile"]:
-        print_compile_cost(sys.argv[2])
+    if sys.argv[1:2] == ["--engine"]:
+        print(json.dumps(vars(measured(sys.argv[2]))))
     else:
         main()
