@@ -63,7 +63,14 @@ def docs() -> Response[str]:
     return _page("docs.html")
 
 
-@operation("GET /static/{file}", permission=PUBLIC, database=False, produces="text/javascript", memory=256)
+@operation(
+    "GET /static/{file}",
+    permission=PUBLIC,
+    answers=(304,),
+    database=False,
+    produces="text/javascript",
+    memory=256,
+)
 def asset(file: str, request: Request) -> Response[str]:
     """A script or style sheet of GraphiQL's or Swagger UI's page."""
     if not _FILE.fullmatch(file):
@@ -79,14 +86,14 @@ def asset(file: str, request: Request) -> Response[str]:
     return Response(content, media_type=MEDIA_TYPES[Path(file).suffix], headers=headers)
 
 
-@operation("GET /openapi.json", permission=PUBLIC, database=False, memory=256)
+@operation("GET /openapi.json", permission=PUBLIC, answers=(404,), database=False, memory=256)
 def openapi(request: Request) -> Response[str]:
     """This API as an OpenAPI 3.1 document."""
     document = _document("openapi.json", settings().public_url or request.base_url)
     return Response(document, media_type="application/json", headers={"Access-Control-Allow-Origin": "*"})
 
 
-@operation("GET /asyncapi.json", permission=PUBLIC, database=False, memory=256)
+@operation("GET /asyncapi.json", permission=PUBLIC, answers=(404,), database=False, memory=256)
 def asyncapi() -> Response[str]:
     """The platform's events as an AsyncAPI 3 document."""
     content, _ = _file("asyncapi.json")

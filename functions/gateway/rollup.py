@@ -53,7 +53,7 @@ class PlatformHealth(Struct, frozen=True):
     services: list[ServiceHealth]
 
 
-@operation("GET /health", permission=PUBLIC, uses={Uses.INVOKE}, timeout=29)
+@operation("GET /health", permission=PUBLIC, answers=(503,), uses={Uses.INVOKE}, timeout=29)
 def health(request: Request, work: Work) -> Response[PlatformHealth]:
     """Every service of the platform with each dependency of it, checked and timed.
 
@@ -62,13 +62,13 @@ def health(request: Request, work: Work) -> Response[PlatformHealth]:
     return _asked("health", request, work)
 
 
-@operation("GET /health/ready", permission=PUBLIC, uses={Uses.INVOKE}, timeout=29)
+@operation("GET /health/ready", permission=PUBLIC, answers=(503,), uses={Uses.INVOKE}, timeout=29)
 def ready(request: Request, work: Work) -> Response[PlatformHealth]:
     """Whether every service that the platform requires can serve now. 503 if not."""
     return _asked("ready", request, work)
 
 
-@operation("GET /health/live", permission=PUBLIC, uses={Uses.INVOKE}, timeout=29)
+@operation("GET /health/live", permission=PUBLIC, answers=(503,), uses={Uses.INVOKE}, timeout=29)
 def live(request: Request, work: Work) -> Response[PlatformHealth]:
     """Whether the functions of every required service run. 503 if not."""
     return _asked("live", request, work)
@@ -77,6 +77,7 @@ def live(request: Request, work: Work) -> Response[PlatformHealth]:
 @operation(
     "GET /metrics",
     permission=PUBLIC,
+    answers=(401,),
     uses={Uses.INVOKE},
     database=False,
     produces="text/plain",

@@ -142,7 +142,7 @@ def remove(name: str, work: Work) -> None:
     directory.forget()
 
 
-@operation("GET /services/targets", permission=PUBLIC)
+@operation("GET /services/targets", permission=PUBLIC, answers=(401,))
 def targets(request: Request, work: Work) -> Response[list[TargetGroup]]:
     """Every service's metrics endpoint, as Prometheus' HTTP service discovery reads it.
 

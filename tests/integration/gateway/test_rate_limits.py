@@ -145,7 +145,7 @@ def test_nobody_can_look_into_a_bucket_or_refill_it(platform: Platform) -> None:
 
 def test_buckets_of_callers_who_are_away_are_forgotten(fresh_platform: Platform) -> None:
     Graph(fresh_platform).post({"query": "{ motto }"}).ok()
-    assert fresh_platform.invoke(upkeep.forget, {}) == {"buckets": 0, "documents": 0}
+    assert fresh_platform.invoke(upkeep.forget, {})["buckets"] == 0
     with fresh_platform.admin.begin() as connection:
         connection.exec_driver_sql("update gateway.rate_buckets set refilled_at = now() - interval '2 hours'")
-    assert fresh_platform.invoke(upkeep.forget, {}) == {"buckets": 1, "documents": 0}
+    assert fresh_platform.invoke(upkeep.forget, {})["buckets"] == 1

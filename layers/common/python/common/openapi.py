@@ -47,6 +47,8 @@ _REFUSALS = {
     "401": "No valid token.",
     "403": "The caller lacks the permission.",
     "404": "No such thing in this tenant.",
+    "405": "What is asked needs another method.",
+    "406": "None of the media types that are accepted is written here.",
     "409": "The change collides with the present state.",
     "410": "It was there and is no more.",
     "412": "It has changed since it was read.",
@@ -247,7 +249,10 @@ def _responses(operation: Operation[..., Any]) -> dict[str, Any]:
         if status not in refusals:
             responses[status] = {**success, "description": _REFUSALS.get(status, success["description"])}
     for status in refusals:
-        responses[status] = {"description": _REFUSALS[status], "content": _refusal(operation, status)}
+        content = _refusal(operation, status)
+        if status >= "500" and int(status) in operation.answers:  # by what it answers, or by a refusal
+            content = success["content"] | content
+        responses[status] = {"description": _REFUSALS[status], "content": content}
     return responses
 
 
