@@ -59,16 +59,7 @@ class Graph:
         """The labels of progressive overrides that are active for a caller: of ``percent(20)``, the fifth
         of all callers that their name falls into, always the same.
         """
-        return frozenset(label for label in self.supergraph.labels if _share(label) > _lot(caller.name))
-
-
-def _share(label: str) -> float:
-    if not label.startswith("percent(") or not label.endswith(")"):
-        return 0.0
-    try:
-        return float(label[8:-1])
-    except ValueError:
-        return 0.0
+        return self.supergraph.labels_for(_lot(caller.name))
 
 
 def _lot(name: str) -> float:
