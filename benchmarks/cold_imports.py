@@ -25,13 +25,13 @@ sqlalchemy.create_engine("postgresql+pg8000://")
 """
 
 
-def cpu_seconds(code: str, path: list[str], service: str) -> float:
-    """CPU time of running some code in a fresh interpreter with nothing but that path."""
+def cpu_seconds(code: str, path: list[str], service: str, handler: str) -> float:
+    """CPU time of running some code in a fresh interpreter with nothing but that path, as in a Lambda."""
     program = (
         f"import sys; sys.path[:0] = {path!r}\nimport time; started = time.process_time()\n{code}\n"
         "print(time.process_time() - started)"
     )
-    environment = {"SERVICE": service, "PATH": os.environ["PATH"]}
+    environment = {"SERVICE": service, "_HANDLER": handler, "PATH": os.environ["PATH"]}
     ran = subprocess.run(
         [sys.executable, "-S", "-c", program], env=environment, capture_output=True, text=True, check=True
     )
@@ -42,7 +42,7 @@ def main() -> None:
     """Print each operation's ratio, the dearest first."""
     local = stage("local")
     layers = [str(layer(local) / "python") for layer in (bundling.dependencies, bundling.common)]
-    subjects: dict[str, tuple[str, list[str], str]] = {"baseline": (BASELINE, layers, "")}
+    subjects: dict[str, tuple[str, list[str], str, str]] = {"baseline": (BASELINE, layers, "", "")}
     for service in (*SERVICES, PLATFORM):
         source = bundling.platform(local) if service == PLATFORM else bundling.service(local, service)
         for operation in discover(service):
@@ -50,7 +50,7 @@ def main() -> None:
             code = f"import {module}; {module}.{name}.prepare()"
             # Operations of one module import the same; the first speaks for them.
             key = f"{service}: {module}"
-            subjects.setdefault(key, (code, [str(source), *layers], service))
+            subjects.setdefault(key, (code, [str(source), *layers], service, operation.handler))
     measured: dict[str, list[float]] = {name: [] for name in subjects}
     for _ in range(ROUNDS):
         for name, subject in subjects.items():

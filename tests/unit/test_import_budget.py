@@ -5,6 +5,7 @@ Counted in what is loaded, which is the same on every machine; benchmarks/cold_i
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -74,3 +75,29 @@ def test_an_operation_imports_little_beyond_its_foundations(module: str, service
     assert not {name.split(".", 1)[0] for name in found} & LATE
     ratio = sum(found.values()) / sum(loaded(BASELINE).values())
     assert ratio <= BUDGET, f"{ratio:.2f}"
+
+
+_COLLECTOR = """
+import os
+os.environ |= {"_HANDLER": "auth.me.read", "SERVICE": "auth"}
+import gc
+from auth import me
+at_import = gc.isenabled()
+me.read.prepare()
+print(at_import, gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+
+
+def test_a_lambda_is_imported_without_garbage_collection_and_collects_from_its_first_call() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _COLLECTOR],
+        env={"PYTHONPATH": ":".join(p for p in sys.path if p)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.split() == ["False", "True", "True"]
+
+
+def test_nobody_else_loses_the_collector() -> None:
+    assert gc.isenabled()

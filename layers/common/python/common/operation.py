@@ -5,6 +5,7 @@ Only the standard library is imported, so that discovery costs nothing beyond th
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -198,6 +199,10 @@ class Operation(Generic[P, R]):
         from common import runtime
 
         self._prepared[:] = [runtime.pipeline(self)]
+        if not gc.isenabled():
+            # What an import has made stays: the collector need not look at it ever again.
+            gc.freeze()
+            gc.enable()
 
     def for_service(self, service: str) -> Operation[P, R]:
         """The operation as it exists in one service, for those declared once for every service."""
