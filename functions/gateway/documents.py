@@ -21,6 +21,7 @@ from common.listing.listed import Listing
 from common.operation import operation
 from common.paging import Page, Selection
 from common.work import Work
+from gateway.events import DocumentDistrusted, DocumentTrusted
 from gateway.operators import require_operator
 from gateway.options import options
 from gateway.tables import documents
@@ -122,7 +123,7 @@ class TrustedDocument(Struct, frozen=True):
     created_at: datetime
 
 
-@operation("POST /graphql/documents", permission="gateway.document.trust", status=201)
+@operation("POST /graphql/documents", permission="gateway.document.trust", status=201, emits=DocumentTrusted)
 def trust(new: NewDocument, work: Work) -> TrustedDocument:
     """Put a document on the safelist. Trusting it again changes its name only."""
     from gateway.planner import RequestError
@@ -138,6 +139,7 @@ def trust(new: NewDocument, work: Work) -> TrustedDocument:
     statement = insert(documents).values(id=digest, **values)
     statement = statement.on_conflict_do_update(index_elements=["id"], set_=values)
     row = work.execute(statement.returning(documents.c.created_at)).one()
+    work.emit(DocumentTrusted(digest, new.name))
     return TrustedDocument(digest, new.name, new.document, row.created_at)
 
 
@@ -156,13 +158,19 @@ def _told(row: Any) -> TrustedDocument:
     return TrustedDocument(row.id, row.name, row.document, row.created_at)
 
 
-@operation("DELETE /graphql/documents/{id}", permission="gateway.document.trust", status=204)
+@operation(
+    "DELETE /graphql/documents/{id}",
+    permission="gateway.document.trust",
+    status=204,
+    emits=DocumentDistrusted,
+)
 def distrust(id: str, work: Work) -> None:  # noqa: A002 - the path's name
     """Take a document off the safelist; within half a minute no container runs it any more."""
     require_operator(work)
     gone = work.execute(delete(documents).where(documents.c.id == id, documents.c.trusted))
     if gone.rowcount == 0:
         raise NotFound("No such document is on the safelist.")
+    work.emit(DocumentDistrusted(id))
 
 
 def _trusted(row: Row[Any]) -> TrustedDocument:

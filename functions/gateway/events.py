@@ -74,3 +74,18 @@ class ServiceRemoved(Struct, frozen=True):
     """A service of the platform was taken out of the registry."""
 
     id: str
+
+
+@event("gateway.document.trusted")
+class DocumentTrusted(Struct, frozen=True):
+    """A document was put on the safelist, or its entry renamed; ``id`` is its SHA-256."""
+
+    id: str
+    name: str
+
+
+@event("gateway.document.distrusted")
+class DocumentDistrusted(Struct, frozen=True):
+    """A document was taken off the safelist."""
+
+    id: str

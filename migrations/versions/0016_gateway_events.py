@@ -19,7 +19,7 @@ FORGET = "gateway.forget_events(timestamptz, integer)"
 
 
 def upgrade() -> None:
-    """Let the gateway forget what nobody audits: each operation's events. The registry's history stays."""
+    """Let the gateway forget operations' events. Who registered and trusted what stays."""
     # An event's id is a UUIDv7: the ids before a moment are those of the events before it.
     op.execute("""
         create function gateway.forget_events(p_before timestamptz, p_most integer) returns bigint
@@ -30,7 +30,7 @@ def upgrade() -> None:
                     lpad(to_hex((extract(epoch from p_before) * 1000)::bigint), 12, '0')
                     || '70008000000000000000'
                 )::uuid
-                and e.type not like 'gateway.service.%'
+                and e.type not like all (array['gateway.service.%', 'gateway.document.%'])
                 order by e.id limit p_most
             ), gone as (
                 delete from gateway.event_store e using old where e.id = old.id returning 1

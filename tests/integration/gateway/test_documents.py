@@ -72,6 +72,15 @@ def test_a_safelist_lets_nothing_else_run(owner: Graph, platform: Platform) -> N
     documents.forget()
     assert code(owner.ask(document)) == "QUERY_NOT_IN_SAFELIST"
     owner.caller.call(documents.distrust, path={"id": digest(document)}).problem(404)
+    told = platform.rows(
+        "select type, data from gateway.event_store where tenant_id = :t and stream = :s order by version",
+        t=owner.caller.tenant,
+        s=f"document:{digest(document)}",
+    )
+    assert [(row.type, row.data.get("name")) for row in told] == [
+        ("gateway.document.trusted", "Trusted"),
+        ("gateway.document.distrusted", None),
+    ]
 
 
 def test_a_trusted_document_must_be_one(owner: Graph) -> None:
