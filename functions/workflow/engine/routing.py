@@ -163,7 +163,7 @@ def _line(lines: _Lines, arc: Arc, gaps: list[float], detour: float | None) -> R
         out = gaps[source.layer + 1] + TRACK * lines.track(source.layer + 1, arc.id)
         into = gaps[target.layer] + TRACK * lines.track(target.layer, f"{arc.id}<")
         points += [(out, height), (out, detour), (into, detour), (into, target.y)]
-        label = (min(out, into) + 8, detour)
+        label = (max(out, into) - arc.label - 8, detour)
     else:
         for left, right in pairwise(arc.chain):
             following = boxes[right]

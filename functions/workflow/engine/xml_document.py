@@ -61,6 +61,10 @@ def parse(document: bytes) -> Element:
         builder.parser.Parse(document, True)
     except expat.ExpatError as error:
         raise XmlRefused(f"The document is not well-formed XML: {error}.") from None
+    except XmlRefused:
+        raise
+    except (LookupError, ValueError) as error:
+        raise XmlRefused(f"The encoding that the document declares is not read here: {error}.") from None
     return builder.tree.close()
 
 

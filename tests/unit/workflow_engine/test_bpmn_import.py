@@ -354,6 +354,8 @@ def test_what_belongs_to_another_engine_is_a_warning():
     [
         (b"", "xml"),
         (b"<definitions>", "xml"),
+        (b'<?xml version="1.0" encoding="no-such"?><definitions/>', "xml"),
+        (b'<?xml version="1.0" encoding="utf-7"?><definitions/>', "xml"),
         (b"{}", "xml"),
         (b"<html/>", "not_bpmn"),
         (b'<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"/>', "no_process"),
