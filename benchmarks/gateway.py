@@ -2,7 +2,7 @@
 
 Each gateway is one process on loopback and is sent the same queries: one at a time for the latency, then
 eight at a time for the throughput. Ours is measured twice: bare, doing what the others do, and whole, as it
-is deployed: token, session, quota, events, metrics. The peers are installed apart, and left out where they
+is in production: token, session, quota, metrics, a sample of events. The peers are installed apart, and left out where they
 are not::
 
     npm install --prefix .local/peers/gateway @apollo/gateway@2.14.4 @apollo/server@5.5.1 \\

@@ -10,6 +10,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,14 @@ def bare(body: bytes) -> bytes:
 
 @contextlib.contextmanager
 def whole() -> Iterator[Answer]:
-    """The operation with all it does: on a database, with a token, under a quota, with events and metrics."""
+    """The operation with all it does in production: on a database, with a token, under a quota, with metrics
+    and a sample of events.
+    """
     with Cluster.temporary() as cluster:
         migrated(cluster)
         with Platform.on(cluster, "bench") as platform:
             owner = platform.register()
-            options.use(Options(user_rate=1_000_000, tenant_rate=1_000_000))
+            options.use(replace(Options.read({}, "prod"), user_rate=1_000_000, tenant_rate=1_000_000))
             platform.use("gateway")
 
             def answer(body: bytes) -> bytes:
