@@ -2,8 +2,8 @@
 
 Each gateway is one process on loopback and is sent the same queries: one at a time for the latency, then
 eight at a time for the throughput. Ours is measured twice: bare, doing what the others do, and whole, as it
-is in production: token, session, quota, metrics, a sample of events. The peers are installed apart, and left out where they
-are not::
+is in production: token, session, quota, metrics, a sample of events. The peers are installed apart, and left
+out where they are not::
 
     npm install --prefix .local/peers/gateway @apollo/gateway@2.14.4 @apollo/server@5.5.1 \\
         @apollo/subgraph@2.14.4 @graphql-hive/gateway@2.15.1 graphql@16.15.0
