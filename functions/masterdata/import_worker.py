@@ -25,7 +25,7 @@ from masterdata.jobs import LostLeaseError, Reference
 PREFIX = "masterdata/imports/"
 MAX_SIZE = 2 * 1024**3
 """Bytes of one file."""
-BATCH = 500
+BATCH = 1000
 """Rows written in one transaction."""
 DRY_BATCH = 20_000
 """Rows tried together in a dry run of records that refer to each other."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeGuard
 from uuid import UUID
 
@@ -20,7 +21,8 @@ from common.work import Work
 from masterdata import metrics, patching
 from masterdata.errors import Archived
 from masterdata.events import telling
-from masterdata.records import Records, told_rows
+from masterdata.records import Records
+from masterdata.tables import PLACES
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Batch:
                 outcome.faults.append((entry.row, problem))
                 continue
             if before is None:
-                pending.inserts.append(self._records.row(after) | self._records.birth(self._work))
+                pending.inserts.append(self._born(after))
                 outcome.created += 1
             elif after == self._entity.as_written(before):
                 outcome.unchanged += 1
@@ -125,24 +127,49 @@ class Batch:
             raise Archived("A record with this code is archived; restore it first.")
         return entity.rules.check(patching.apply(patch, entity.as_written(before)))
 
-    def _existing(self, codes: list[str]) -> dict[str, Any]:
-        table = self._entity.table
-        rows = (
-            select(*self._records.columns)
-            .where(table.c.tenant_id == self._work.tenant, table.c.code.in_(codes))
-            .order_by(table.c.code)  # so that two imports of the same records wait instead of deadlocking
-            .with_for_update()
-        )
-        bodies = self._work.execute(told_rows(rows.subquery("r"))).scalars()
-        found = [self._records.told(body) for body in bodies]
+    def _existing(self, codes: Iterable[str]) -> dict[str, Any]:
+        """The records with these codes, locked in their order: two imports wait and never deadlock."""
+        sought = {"tenant": self._work.tenant, "codes": sorted(set(codes))}
+        found = [self._records.told(body) for body in self._work.execute(self._look_up, sought).scalars()]
         return {record.code: record for record in found}
 
-    def _next_version(self, before: Any, after: Any) -> dict[str, Any]:
-        return self._records.row(after) | {
-            "id": before.id,
+    @cached_property
+    def _look_up(self) -> TextClause:
+        """Looks up each code by itself: of a table that grows, the planner may know too little to do so."""
+        told = ", ".join(f"t.{name}" for name in self._entity.told)
+        return text(
+            "select row_to_json(r)::text from unnest(cast(:codes as text[])) k(code) cross join lateral "  # noqa: S608
+            f"(select {told} from {self._entity.table.fullname} t "
+            "where t.tenant_id = :tenant and t.code = k.code for update) r"
+        )
+
+    def _born(self, after: Any) -> _Written:
+        """What a new record says, as row and as told."""
+        birth = self._records.birth(self._work)
+        values = msgspec.structs.asdict(after)
+        derived = self._entity.rules.derive(after)
+        row = values | derived | birth
+        told = values | birth | self._amounts(derived)
+        record = self._entity.record(**{name: told.get(name) for name in self._entity.told})
+        return _Written(row, record)
+
+    def _next_version(self, before: Any, after: Any) -> _Written:
+        values = msgspec.structs.asdict(after)
+        derived = self._entity.rules.derive(after)
+        change = {
             "version": before.version + 1,
             "updated_at": self._work.now,
             "updated_by": self._work.principal.name,
+        }
+        record = msgspec.structs.replace(before, **values | change | self._amounts(derived))
+        return _Written(values | derived | change | {"id": before.id}, record)
+
+    def _amounts(self, derived: dict[str, Any]) -> dict[str, Any]:
+        """The amounts of money among derived columns, as the database tells them: with all their places."""
+        return {
+            name: None if value is None else value.quantize(PLACES)
+            for name, value in derived.items()
+            if name in self._entity.amounts
         }
 
     def _flush(self, pending: _Pending, events: list[Any]) -> dict[str, Any]:
@@ -154,35 +181,29 @@ class Batch:
         ):
             if not rows:
                 continue
-            given = msgspec.json.encode(rows).decode()
-            bodies = self._work.execute(
-                statement(list(rows[0])), {"rows": given, "tenant": self._work.tenant}
-            )
-            for body in bodies.scalars():
-                record = self._records.told(body)
-                written[record.code] = record
-                events.append(telling(made, record))
+            given = msgspec.json.encode([one.row for one in rows]).decode()
+            self._work.execute(statement(list(rows[0].row)), {"rows": given, "tenant": self._work.tenant})
+            for one in rows:
+                written[one.record.code] = one.record
+                events.append(telling(made, one.record))
         pending.clear()
         return written
 
     def _insertion(self, columns: list[str]) -> TextClause:
         table, names = self._entity.table.fullname, ", ".join(columns)
         return text(
-            f"with r as (insert into {table} ({names}) "  # noqa: S608 - names of our own columns
+            f"insert into {table} ({names}) "  # noqa: S608 - names of our own columns
             f"select {names} from json_populate_recordset(null::{table}, cast(:rows as json)) "
-            f"where tenant_id = :tenant returning {', '.join(self._entity.told)}) "
-            "select row_to_json(r)::text from r"
+            "where tenant_id = :tenant"
         )
 
     def _update(self, columns: list[str]) -> TextClause:
         table = self._entity.table.fullname
         changes = ", ".join(f"{name} = n.{name}" for name in columns if name != "id")
         return text(
-            f"with r as (update {table} o set {changes} "  # noqa: S608 - names of our own columns
+            f"update {table} o set {changes} "  # noqa: S608 - names of our own columns
             f"from json_populate_recordset(null::{table}, cast(:rows as json)) n "
-            f"where o.tenant_id = :tenant and o.id = n.id "
-            f"returning {', '.join(f'o.{name}' for name in self._entity.told)}) "
-            "select row_to_json(r)::text from r"
+            "where o.tenant_id = :tenant and o.id = n.id"
         )
 
     def _one_by_one(self, entries: Sequence[Entry]) -> Outcome:
@@ -237,10 +258,18 @@ class Batch:
         return found  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True)
+class _Written:
+    """A record as its table takes it, and as it is told then."""
+
+    row: dict[str, Any]
+    record: Any
+
+
 @dataclass
 class _Pending:
-    inserts: list[dict[str, Any]] = field(default_factory=list)
-    updates: list[dict[str, Any]] = field(default_factory=list)
+    inserts: list[_Written] = field(default_factory=list)
+    updates: list[_Written] = field(default_factory=list)
     codes: set[str] = field(default_factory=set)
 
     def clear(self) -> None:

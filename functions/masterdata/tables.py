@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +31,8 @@ event_store = metadata.tables["masterdata.event_store"]
 
 MONEY = Numeric(18, 4)
 """Decimal amounts, four places: enough for every ISO 4217 currency and for unit prices."""
+PLACES = Decimal("0.0001")
+"""The last of them."""
 
 
 def record(name: str, *columns: Any) -> Table:

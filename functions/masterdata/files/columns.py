@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ def record_of(header: Sequence[str], cells: Sequence[str], lists: Collection[str
     """
     found: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=False):
-        path = name.split(".")
+        path = _path(name)
         text = cell.strip()
         if text.startswith("'") and text[1:2] in _FORMULA:
             text = text[1:]
@@ -73,6 +74,11 @@ def cells_of(record: Mapping[str, Any], lists: Collection[str]) -> dict[str, str
     return found
 
 
+@lru_cache(maxsize=1024)
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name.split("."))
+
+
 def _put(target: dict[str, Any], path: Sequence[str], value: str | None) -> None:
     for step in path[:-1]:
         inner = target.setdefault(step, {})
@@ -86,7 +92,7 @@ def _listed(value: Any) -> Any:
     """An object whose members are indexes is a list; the gaps between them close."""
     if not isinstance(value, dict):
         return value
-    if all(_INDEX.fullmatch(name) for name in value):
+    if all(map(_INDEX.fullmatch, value)):
         return [_listed(value[name]) for name in sorted(value, key=int)]
     return {name: _listed(inner) for name, inner in value.items()}
 

@@ -23,7 +23,7 @@ def fold(text: str) -> str:
 
 def search_text(parts: Iterable[str]) -> str:
     """What a record is found by. A space on both sides lets a pattern ask for a word's beginning."""
-    return f" {' '.join(filter(None, map(fold, parts)))} "
+    return f" {fold(' '.join(parts))} "
 
 
 def patterns(query: str) -> list[str]:

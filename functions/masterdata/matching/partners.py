@@ -31,7 +31,7 @@ _LEGAL_WORDS = """
     sarl sas sau se sl slu sp spa sprl srl sro the ug und
 """
 _LEGAL_FORMS = frozenset(_LEGAL_WORDS.split())
-_SILENT = re.compile(r"(?<=.)[aeiouyhw]|[^a-z0-9]")
+_SILENT = re.compile(r"(?<=[^ ])[aeiouyhw]|[^a-z0-9 ]")
 _REPEATED = re.compile(r"(.)\1+")
 
 
@@ -104,6 +104,5 @@ def _words(name: str) -> list[str]:
 
 def _skeleton(name: str) -> str:
     """The name's consonants, word by word in order: ``Meyer & Söhne GmbH`` and ``Soehne Meier`` meet."""
-    bones = (_REPEATED.sub(r"\1", _SILENT.sub("", word)) for word in _words(name))
-    found = sorted(filter(None, bones))
-    return " ".join(found)[:40] or fold(name)[:40]
+    bones = _REPEATED.sub(r"\1", _SILENT.sub("", " ".join(_words(name))))
+    return " ".join(sorted(bones.split()))[:40] or fold(name)[:40]

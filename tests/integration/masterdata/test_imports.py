@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -242,34 +243,38 @@ CONTENT = "code,name\n" + "".join(f"C-{n:02},Name {n}\n" for n in range(ROWS)) +
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_an_import_killed_at_any_commit_ends_complete_after_a_retry(
+def test_an_import_killed_at_any_step_ends_complete_after_a_retry(
     s3: Any, platform: Platform, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """At each of the worker's commits in turn, just before it and just after."""
+    """At each of the worker's statements and commits in turn, just before it and just after."""
     monkeypatch.setattr(import_worker, "BATCH", 3)
     monkeypatch.setattr(jobs, "LEASE", timedelta(0))
-    commit, killed = Work.commit, 0
-    for fatal in range(20):
+    killed = 0
+    for fatal in range(100):
         owner = platform.register()
         job = files.start(owner, entity="customers")
         files.put(s3, owner, job, CONTENT)
-        commits = 0
+        steps = count()
 
-        def dying(self: Work, fatal: int = fatal) -> None:
-            nonlocal commits
-            commits += 1
-            if commits - 1 == fatal and when == "before":
-                raise Killed
-            commit(self)
-            if commits - 1 == fatal:
-                raise Killed
+        def dying(act: Any, fatal: int = fatal, steps: Iterator[int] = steps) -> Any:
+            def step(*arguments: Any) -> Any:
+                this = next(steps)
+                if this == fatal and when == "before":
+                    raise Killed
+                result = act(*arguments)
+                if this == fatal:
+                    raise Killed
+                return result
 
-        monkeypatch.setattr(Work, "commit", dying)
-        try:
-            platform.invoke(imports.work_off, files.created(files.key_of(owner, job)))
-        except Killed:
-            killed += 1
-        monkeypatch.setattr(Work, "commit", commit)
+            return step
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Work, "execute", dying(Work.execute))
+            patched.setattr(Work, "commit", dying(Work.commit))
+            try:
+                platform.invoke(imports.work_off, files.created(files.key_of(owner, job)))
+            except Killed:
+                killed += 1
         ended = files.work(owner, job)
         assert ended["status"] == "completed"
         assert (ended["rows"], ended["created"], ended["failed"]) == (ROWS + 1, ROWS, 1)
@@ -287,9 +292,9 @@ def test_an_import_killed_at_any_commit_ends_complete_after_a_retry(
             t=owner.tenant,
         )
         assert done[0][0] == 1
-        if fatal >= commits:
+        if fatal >= next(steps):
             break
-    assert killed >= 6
+    assert killed == fatal > 20
 
 
 def test_two_workers_of_one_import_write_each_row_once(
