@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Integer,
     Select,
     Text,
     Uuid,
@@ -30,6 +32,7 @@ from common.paging import Page, Paging, keyset, page
 from common.work import Work
 from masterdata.matching.folding import fold, patterns
 from masterdata.records import Records, timed, told_rows
+from masterdata.statements import Prepared
 from masterdata.tables import event_store
 from masterdata.types import Kept, New
 
@@ -37,6 +40,8 @@ N = TypeVar("N", bound=New)
 R = TypeVar("R", bound=Kept)
 
 _RANK = "rank"
+_SEARCHES = "what is asked"
+"""In place of a search's words, where only the shape of the statement counts."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,45 @@ class Wanted:
         return f"{self.archived}\n{self.q}\n{self.filter}\n{self.sort}"
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A list's statement, for any page of it but for whether it is the first; and what its cursors hold."""
+
+    statement: Select[Any]
+    kinds: list[type[Any]]
+
+
 def listed(records: Records[N, R], work: Work, paging: Paging, wanted: Wanted) -> Page[R]:
     """The records that are wanted, by code unless told otherwise, a search by its rank."""
     if wanted.q and not patterns(wanted.q):
         return Page([])
     entity = records.entity
+    # A filter's values are in its statement; any other list differs from its like by parameters only.
+    plan_of = _plan if wanted.filter else _kept_plan
+    shape = replace(wanted, q=_SEARCHES if wanted.q else "")
+    scope = f"{entity.many}\n{wanted.scope}"
+    plan = plan_of(records, shape, paging.cursor is not None)
+    after = paging.after(scope, plan.kinds) or []
+    values = {"tenant": work.tenant, "limit": paging.limit}
+    values |= {f"after_{place}": value for place, value in enumerate(after)}
+    if wanted.q:
+        values |= {"patterns": patterns(wanted.q), "query": fold(wanted.q)}
+    with timed(entity.one, "search" if wanted.q else "list"):
+        if wanted.filter:
+            rows: list[Any] = list(work.execute(plan.statement, values).all())
+        else:
+            rows = _prepared(records, shape, paging.cursor is not None).rows(work, values)
+    return page(rows, paging.limit, scope, lambda row: row[1:], lambda row: records.told(row[0]))
+
+
+def _plan(records: Records[Any, Any], wanted: Wanted, continues: bool) -> _Plan:
+    """The statement of a list, ``continues`` from the row that its parameters name."""
+    entity = records.entity
     table = entity.table
-    statement: Select[Any] = select(*records.columns).where(table.c.tenant_id == work.tenant)
+    statement: Select[Any] = select(*records.columns).where(table.c.tenant_id == bindparam("tenant"))
     order = _order(records, wanted)
     if wanted.q:
-        statement, rank = _searched(statement, entity.many, table.c.id, wanted.q)
+        statement, rank = _searched(statement, entity.many, table.c.id)
         order = order or [(rank, int, True)]
     order = order or [(table.c.code, str, False)]
     if order[-1][0] is not table.c.code:
@@ -73,18 +107,25 @@ def listed(records: Records[N, R], work: Work, paging: Paging, wanted: Wanted) -
     if wanted.filter:
         columns = {**entity.searchable, "attributes": table.c.attributes}
         statement = statement.where(condition(wanted.filter, columns))
-    scope = f"{entity.many}\n{wanted.scope}"
-    after = paging.after(scope, [kind for _, kind, _ in order])
     keys = [key.label(f"key_{n}") for n, (key, _, _) in enumerate(order)]
-    statement = statement.add_columns(*keys)
-    found = keyset(statement, [(key, descends) for key, _, descends in order], after, paging.limit).subquery(
-        "r"
-    )
+    after = [bindparam(f"after_{n}", type_=key.type) for n, (key, _, _) in enumerate(order)]
+    found = keyset(
+        statement.add_columns(*keys),
+        [(key, descends) for key, _, descends in order],
+        after if continues else None,
+        bindparam("limit", type_=Integer),
+    ).subquery("r")
     told = [found.c[key.name] for key in keys]
     ordered = [key.desc() if falls else key for key, (_, _, falls) in zip(told, order, strict=True)]
-    with timed(entity.one, "search" if wanted.q else "list"):
-        rows: list[Any] = list(work.execute(told_rows(found, *told).order_by(*ordered)).all())
-    return page(rows, paging.limit, scope, lambda row: row[1:], lambda row: records.told(row[0]))
+    return _Plan(told_rows(found, *told).order_by(*ordered), [kind for _, kind, _ in order])
+
+
+_kept_plan = lru_cache(maxsize=256)(_plan)
+
+
+@lru_cache(maxsize=256)
+def _prepared(records: Records[Any, Any], wanted: Wanted, continues: bool) -> Prepared:
+    return Prepared(_kept_plan(records, wanted, continues).statement)
 
 
 def listed_as_of(
@@ -132,7 +173,7 @@ def _order(records: Records[N, R], wanted: Wanted) -> list[tuple[ColumnElement[A
 
 
 def _searched(
-    statement: Select[Any], many: str, identifier: ColumnElement[Any], query: str
+    statement: Select[Any], many: str, identifier: ColumnElement[Any]
 ) -> tuple[Select[Any], ColumnElement[Any]]:
     """Join with what the search finds.
 
@@ -141,8 +182,8 @@ def _searched(
     """
     found = func.masterdata.search(
         many,
-        cast(bindparam("patterns", patterns(query), ARRAY(Text)), ARRAY(Text)),
-        fold(query),
+        cast(bindparam("patterns", type_=ARRAY(Text)), ARRAY(Text)),
+        bindparam("query", type_=Text),
     ).table_valued(column("id", Uuid), column(_RANK, BigInteger))
     found = found.alias("found")
     return statement.join_from(

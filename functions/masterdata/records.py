@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from functools import cache as cached
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -37,6 +38,7 @@ from masterdata.cache import RecordCache
 from masterdata.entity import Entity
 from masterdata.errors import Archived, Merged
 from masterdata.events import telling
+from masterdata.statements import Prepared
 from masterdata.tables import event_store
 from masterdata.types import Kept, New
 
@@ -60,9 +62,9 @@ class Records(Generic[N, R]):
         here = (table.c.tenant_id == bindparam("tenant"), table.c.id == bindparam("identifier"))
         row = select(*self.columns).where(*here).subquery("r")
         body = case((row.c.version == bindparam("known"), null()), else_=as_json(row))
-        self._read = select(row.c.version, body.label("body"))
-        self._insertions: dict[tuple[str, ...], Select[Any]] = {}
-        self._updates: dict[tuple[str, ...], Select[Any]] = {}
+        self._read = cached(lambda: Prepared(select(row.c.version, body.label("body"))))
+        self._insertion = cached(self._insertion_of)
+        self._update = cached(self._update_of)
 
     def create(self, work: Work, new: N) -> R:
         """Create a record at version 1, and say so."""
@@ -71,7 +73,8 @@ class Records(Generic[N, R]):
         with timed(entity.one, "create"):
             entity.rules.before_write(work, None, new)
             row = self.row(new) | self.birth(work)
-            record = self.told(work.execute(self._insertion(tuple(row)), _bound(row)).scalar_one())
+            [[body]] = self._insertion(tuple(row)).rows(work, _bound(row))
+            record = self.told(body)
         work.emit(telling(entity.events.created, record))
         return record
 
@@ -83,18 +86,17 @@ class Records(Generic[N, R]):
         """
         held = self._cache.get(work.tenant, identifier)
         with timed(self.entity.one, "read"):
-            row = work.execute(
-                self._read,
-                {"tenant": work.tenant, "identifier": identifier, "known": held.version if held else 0},
-            ).one_or_none()
-        if row is None:
+            known = held.version if held else 0
+            found = self._read().rows(work, {"tenant": work.tenant, "identifier": identifier, "known": known})
+        if not found:
             raise self.missing(identifier)
-        if held is not None and row.body is None:
+        [[_, body]] = found
+        if held is not None and body is None:
             metrics.cache_hits_total.inc()
             return held
         metrics.cache_misses_total.inc()
-        record = self.told(row.body)
-        self._cache.put(work.tenant, record, len(row.body))
+        record = self.told(body)
+        self._cache.put(work.tenant, record, len(body))
         return record
 
     def as_of(self, work: Work, identifier: UUID, moment: datetime) -> R:
@@ -184,36 +186,32 @@ class Records(Generic[N, R]):
         """The next version of a record; refused if another one came between."""
         after = {"version": before.version + 1, "updated_at": work.now, "updated_by": work.principal.name}
         place = {"tenant": work.tenant, "identifier": before.id, "known": before.version}
-        statement = self._update((*values, *after))
-        body = work.execute(statement, place | _bound(values | after)).scalar_one_or_none()
-        if body is None:
+        written = self._update((*values, *after)).rows(work, place | _bound(values | after))
+        if not written:
             expected.check(self.get(work, before.id).version)
             raise Conflict("Another change came first; read it again and repeat yours.")
+        [[body]] = written
         return self.told(body)
 
-    def _insertion(self, names: tuple[str, ...]) -> Select[Any]:
-        """The statement that inserts these columns and tells the record; made once for each set of them."""
-        if names not in self._insertions:
-            insertion = self.entity.table.insert().values(self._parameters(names)).returning(*self.columns)
-            self._insertions[names] = told_rows(insertion.cte("r"))
-        return self._insertions[names]
+    def _insertion_of(self, names: tuple[str, ...]) -> Prepared:
+        """The statement that inserts these columns and tells the record."""
+        insertion = self.entity.table.insert().values(self._parameters(names)).returning(*self.columns)
+        return Prepared(told_rows(insertion.cte("r")))
 
-    def _update(self, names: tuple[str, ...]) -> Select[Any]:
+    def _update_of(self, names: tuple[str, ...]) -> Prepared:
         """The statement that changes these columns of one version and tells the record."""
-        if names not in self._updates:
-            table = self.entity.table
-            change = (
-                update(table)
-                .where(
-                    table.c.tenant_id == bindparam("tenant"),
-                    table.c.id == bindparam("identifier"),
-                    table.c.version == bindparam("known"),
-                )
-                .values(self._parameters(names))
-                .returning(*self.columns)
+        table = self.entity.table
+        change = (
+            update(table)
+            .where(
+                table.c.tenant_id == bindparam("tenant"),
+                table.c.id == bindparam("identifier"),
+                table.c.version == bindparam("known"),
             )
-            self._updates[names] = told_rows(change.cte("r"))
-        return self._updates[names]
+            .values(self._parameters(names))
+            .returning(*self.columns)
+        )
+        return Prepared(told_rows(change.cte("r")))
 
     def _parameters(self, names: tuple[str, ...]) -> dict[str, BindParameter[Any]]:
         columns = self.entity.table.c
@@ -264,10 +262,10 @@ def told_rows(rows: FromClause, *besides: ColumnElement[Any]) -> Select[Any]:
 
 
 def storable(value: Any) -> Any:
-    """A field's value as its column takes it."""
+    """A field's value as the driver takes it: lists and objects are JSON."""
     if value is None or isinstance(value, (str, int, Decimal, UUID)):
         return value
-    return msgspec.to_builtins(value)
+    return msgspec.json.encode(value).decode()
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from common import database
 from masterdata import accounts, customers, graph
+from tests.integration.masterdata.statements import sent
 from tests.integration.platform import Caller, Platform
 
 ENTITIES = "query($r: [_Any!]!) { _entities(representations: $r) { %s } }"
@@ -26,22 +23,6 @@ def _data(caller: Caller, query: str, **variables: Any) -> dict[str, Any]:
     assert "errors" not in answer, answer
     data: dict[str, Any] = answer["data"]
     return data
-
-
-@contextmanager
-def _counted(platform: Platform) -> Iterator[list[str]]:
-    seen: list[str] = []
-    platform.use("masterdata")
-    engine = database.engine()
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -107,7 +88,7 @@ def test_entities_come_in_one_statement_for_each_type(platform: Platform, owner:
     ids = [owner.call(customers.create, {"code": f"C-{n}", "name": "x"}).ok(201)["id"] for n in range(5)]
     absent = "01890000-0000-7000-8000-000000000000"
     asked = [{"__typename": "Customer", "id": i} for i in [*ids, absent]]
-    with _counted(platform) as statements:
+    with sent() as statements:
         found = _data(owner, ENTITIES % "... on Customer { id code }", r=asked)["_entities"]
     assert [entity and entity["id"] for entity in found] == [*ids, None]
     assert len(statements) == 1
@@ -118,7 +99,7 @@ def test_users_lead_to_what_they_created_in_one_statement(platform: Platform, ow
         owner.call(customers.create, {"code": f"C-{n}", "name": "x"}).ok(201)
     nobody = "01890000-0000-7000-8000-000000000000"
     users = [{"__typename": "User", "id": identifier} for identifier in (owner.user, nobody)]
-    with _counted(platform) as statements:
+    with sent() as statements:
         found = _data(owner, ENTITIES % "... on User { id createdCustomers(first: 2) { code } }", r=users)
     assert [user["createdCustomers"] for user in found["_entities"]] == [
         [{"code": "C-2"}, {"code": "C-1"}],
@@ -132,7 +113,7 @@ def test_the_accounts_are_a_tree_in_the_graph(platform: Platform, owner: Caller)
     top = owner.call(accounts.create, new | {"code": "1"}).ok(201)
     for n in range(3):
         owner.call(accounts.create, new | {"code": f"1{n}", "parent_id": top["id"]}).ok(201)
-    with _counted(platform) as statements:
+    with sent() as statements:
         found = _data(
             owner, '{ accounts(sort: "code") { nodes { code type parent { code } children { code } } } }'
         )["accounts"]["nodes"]

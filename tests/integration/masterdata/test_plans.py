@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, text
 
 from masterdata import customers
 from masterdata.matching.folding import fold, patterns
+from tests.integration.masterdata.statements import sent
 from tests.integration.platform import Caller, Platform
 
 TENANTS = 5
@@ -65,31 +66,19 @@ def login(platform: Platform, owner: Caller) -> Iterator[Connection]:
         yield connection
 
 
-def _statement(platform: Platform, owner: Caller, **query: Any) -> tuple[str, Any]:
+def _statement(owner: Caller, **query: Any) -> tuple[str, Sequence[Any]]:
     """The SQL that the list operation really sends, with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "row_to_json" in statement:
-            seen.append((statement, parameters))
-
-    from common import database
-
-    platform.use("masterdata")
-    engine = database.reader()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with sent() as seen:
         owner.call(customers.list_, query=query).ok()
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    (found,) = seen
+    (found,) = [(statement, values) for statement, values in seen if "row_to_json" in statement]
     return found
 
 
-def _buffers(connection: Connection, statement: str, parameters: Any) -> tuple[int, str]:
+def _buffers(connection: Connection, statement: str, values: Sequence[Any]) -> tuple[int, str]:
     """Blocks that a statement touches, and its plan."""
-    rows = connection.exec_driver_sql("explain (analyze, buffers, format json) " + statement, parameters)
-    (plan,) = rows.scalar_one()
+    driver: Any = connection.connection.driver_connection
+    explained = driver.execute_unnamed("explain (analyze, buffers, format json) " + statement, values)
+    [[[plan]]] = explained.rows
     return plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"], json.dumps(plan)
 
 
@@ -100,7 +89,7 @@ def test_a_late_page_costs_what_the_first_one_costs(
     from common.paging import cursor_of
     from masterdata.lists import Wanted
 
-    first, plan = _buffers(login, *_statement(platform, owner, limit=20, sort=sort))
+    first, plan = _buffers(login, *_statement(owner, limit=20, sort=sort))
     assert "Seq Scan" not in plan
     column, falls = sort.lstrip("-") or "code", sort.startswith("-")
     late = login.execute(
@@ -112,7 +101,7 @@ def test_a_late_page_costs_what_the_first_one_costs(
     ).one()
     values = [late[0]] if column == "code" else list(late)
     cursor = cursor_of(f"customers\n{Wanted(sort=sort).scope}", values)
-    last, plan = _buffers(login, *_statement(platform, owner, limit=20, sort=sort, cursor=cursor))
+    last, plan = _buffers(login, *_statement(owner, limit=20, sort=sort, cursor=cursor))
     assert "Seq Scan" not in plan
     assert "Index Cond" in plan
     assert last <= 2 * first + 20
@@ -137,8 +126,8 @@ def test_equal_names_do_not_make_late_pages_dear(
     ).scalars()
     late: UUID = list(ids)[2900]
     cursor = cursor_of(f"customers\n{Wanted(sort='name').scope}", ["Customer x", late])
-    first, _ = _buffers(login, *_statement(platform, twin, limit=20, sort="name"))
-    last, _ = _buffers(login, *_statement(platform, twin, limit=20, sort="name", cursor=cursor))
+    first, _ = _buffers(login, *_statement(twin, limit=20, sort="name"))
+    last, _ = _buffers(login, *_statement(twin, limit=20, sort="name", cursor=cursor))
     assert last <= 2 * first + 20
 
 

@@ -86,12 +86,12 @@ def keyset(
     statement: Select[Any],
     order: Sequence[tuple[ColumnElement[Any], bool]],
     after: Sequence[Any] | None,
-    limit: int,
+    limit: int | ColumnElement[int],
 ) -> Select[Any]:
     """Order a statement and start it after a row; ``order`` holds columns with whether they descend.
 
     The last column must be unique, the columns not null. One row more than ``limit`` is asked for: it
-    tells whether a next page exists.
+    tells whether a next page exists. ``after`` and ``limit`` are values, or parameters for them.
     """
     if after is not None:
         statement = statement.where(_beyond(order, after))
@@ -103,7 +103,9 @@ def _beyond(order: Sequence[tuple[ColumnElement[Any], bool]], after: Sequence[An
     if len({descends for _, descends in order}) == 1:
         here = tuple_(*(column for column, _ in order))
         bounds = zip(order, after, strict=True)
-        there = tuple_(*(literal(value, column.type) for (column, _), value in bounds))
+        there = tuple_(
+            *(v if isinstance(v, ColumnElement) else literal(v, column.type) for (column, _), v in bounds)
+        )
         return here < there if order[0][1] else here > there
     alternatives = []
     for place, (column, descends) in enumerate(order):
