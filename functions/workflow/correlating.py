@@ -6,16 +6,18 @@ other: a message is never kept beside somebody who waits for it.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, text
+from sqlalchemy import Row, Subquery, delete, func, insert, select, text
+from sqlalchemy.dialects import postgresql
 
 from common.identifiers import uuid7
 from common.work import Work
-from workflow.tables import messages, processes, subscriptions, workflows
+from workflow.tables import broadcasts, messages, subscriptions, workflows
 from workflow.tables import starts as start_rows
 
 KEPT = timedelta(days=7)
@@ -48,20 +50,68 @@ def receivers(work: Work, name: str, key: str) -> list[tuple[UUID, str]]:
     return [(row.process_id, row.ref) for row in work.execute(statement)]
 
 
-def listeners(work: Work, name: str, sender: UUID | None) -> list[UUID]:
-    """The processes that wait for a signal, but for the one that sends it."""
-    statement = (
-        select(subscriptions.c.process_id)
-        .join(processes, processes.c.id == subscriptions.c.process_id)
-        .where(
-            subscriptions.c.tenant_id == work.tenant,
-            subscriptions.c.kind == "signal",
-            subscriptions.c.name == name,
-        )
-        .distinct()
-        .order_by(subscriptions.c.process_id)
+@dataclass(frozen=True)
+class Broadcast:
+    """A signal on its way: ``told`` is the last process that has heard it; the ``sender`` heard it first."""
+
+    id: UUID
+    name: str
+    variables: dict[str, Any]
+    sender: UUID | None
+    told: UUID
+
+
+def broadcast(name: str, variables: dict[str, Any], sender: UUID | None) -> Broadcast:
+    """A signal that nobody has heard yet."""
+    return Broadcast(uuid7(), name, variables, sender, UUID(int=0))
+
+
+def listeners(work: Work, signal: Broadcast, limit: int) -> list[UUID]:
+    """The next processes that have waited for a signal since before it was thrown, the sender left out."""
+    waiting = _waiting(work, signal)
+    statement = select(waiting.c.process_id).distinct().order_by(waiting.c.process_id).limit(limit)
+    return list(work.execute(statement).scalars())
+
+
+def count_listeners(work: Work, signal: Broadcast) -> int:
+    """How many processes have still to hear a signal."""
+    waiting = _waiting(work, signal)
+    return int(work.execute(select(func.count(waiting.c.process_id.distinct()))).scalar_one())
+
+
+def _waiting(work: Work, signal: Broadcast) -> Subquery:
+    """The subscriptions to a signal: their ids tell when they were made, as the signal's does."""
+    statement = select(subscriptions.c.process_id).where(
+        subscriptions.c.tenant_id == work.tenant,
+        subscriptions.c.kind == "signal",
+        subscriptions.c.name == signal.name,
+        subscriptions.c.id < signal.id,
+        subscriptions.c.process_id > signal.told,
     )
-    return [process for process in work.execute(statement).scalars() if process != sender]
+    if signal.sender is not None:
+        statement = statement.where(subscriptions.c.process_id != signal.sender)
+    return statement.subquery()
+
+
+def keep(work: Work, signal: Broadcast) -> None:
+    """Note how far a signal has come; the sweeper tells the others."""
+    row = {"tenant_id": work.tenant, **asdict(signal)}
+    written = postgresql.insert(broadcasts).values(row)
+    work.execute(written.on_conflict_do_update(index_elements=["id"], set_={"told": signal.told}))
+
+
+def kept(work: Work, identifier: UUID) -> Broadcast:
+    """A signal that is on its way."""
+    statement = select(broadcasts).where(broadcasts.c.tenant_id == work.tenant, broadcasts.c.id == identifier)
+    row = work.execute(statement).one()
+    return Broadcast(row.id, row.name, row.variables, row.sender, row.told)
+
+
+def forget(work: Work, signal: Broadcast) -> None:
+    """Everybody has heard the signal."""
+    work.execute(
+        delete(broadcasts).where(broadcasts.c.tenant_id == work.tenant, broadcasts.c.id == signal.id)
+    )
 
 
 def starts(work: Work, kind: str, name: str) -> list[Row[Any]]:

@@ -11,9 +11,11 @@ from workflow.engine.faults import DefinitionRefused, Fault
 from workflow.engine.model import AnyElement, Process, SubProcess, UserTask
 
 JSON: Final = "application/json"
-MEDIA_TYPES: Final = (JSON, "application/bpmn+xml", "application/xml", "text/xml")
+BPMN: Final = "application/bpmn+xml"
+MEDIA_TYPES: Final = (JSON, BPMN, "application/xml", "text/xml")
 MAX_BYTES: Final = 5_000_000
 RESERVED: Final = {"validate"}
+"""Keys that are a path of their own."""
 
 
 def read(document: bytes, media_type: str) -> tuple[list[Process], list[Fault]]:

@@ -5,8 +5,9 @@ follows from it. All of it belongs to the caller's transaction.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -33,12 +34,18 @@ ATTEMPTS = 50
 MAX_STEPS = 10_000
 """Advances that one trigger may cause in other processes, so that two that call each other come to an end."""
 
+TOLD_AT_ONCE = 100
+"""Processes that hear a signal in the transaction that throws it."""
+
+MAX_NESTED = 50
+"""Calls within calls that one trigger may begin: a process that calls itself without end is stopped there."""
+
 Fate = Literal["correlated", "started", "buffered"]
 
 _READ = """
 select id, workflow_id, key, number, business_key, customer_id, parent_id, call, told, recorded, version,
     started_at, state
-from workflow.processes where tenant_id = $1 and id = $2
+from workflow.processes where tenant_id = $1 and id = any($2)
 """
 _decode = msgspec.json.Decoder(State).decode
 _SERIALIZATION_FAILURE = text("do $$ begin raise serialization_failure; end $$")
@@ -107,6 +114,9 @@ class Mover:
         self._work = work
         self._environment = environment(work)
         self._pending: deque[tuple[UUID, out.AnyEffect | on.AnyTrigger]] = deque()
+        self._callers: dict[UUID, tuple[UUID, str] | None] = {}
+        self._read_ahead: dict[UUID, Row] = {}
+        self._nested: dict[UUID, int] = {}
         self._steps = 0
         self._reason = ""
 
@@ -125,7 +135,7 @@ class Mover:
 
         ``holder`` is who may complete the task, if the trigger completes one.
         """
-        self._reason = reason
+        self._reason, self._steps = reason, 0
         state = self._move(process, trigger, holder)
         self._follow()
         return state
@@ -147,6 +157,7 @@ class Mover:
             row, result.state, outcome, on.VariablesSet(at=self._work.now, variables={}), target
         )
         if stored:
+            self._callers[row.id] = (row.parent, row.call) if row.parent else None
             self._queue(row.id, outcome)
             self._follow()
         return stored
@@ -162,18 +173,27 @@ class Mover:
             outcomes.close(outcome, trigger, holder)
             outcomes.read(outcome, result.effects, process, row.recorded)
             if self._store(row, result.state, outcome, trigger):
+                self._callers[process] = (row.parent, row.call) if row.parent else None
                 self._queue(process, outcome)
                 return result.state
         raise Busy("Many others are moving this process; try again.")
 
     def read(self, process: UUID) -> Row:
         """The process as it is now."""
-        found = self._work.rows(_READ, (self._work.tenant, process))
-        if not found:
+        found = self._read_ahead.pop(process, None) or self._rows([process]).get(process)
+        if found is None:
             raise NotFound(f"There is no process {process}.")
-        [row] = found
-        row[-1] = _decode(row[-1])
-        return Row(*row)
+        return found
+
+    def read_ahead(self, wanted: list[UUID]) -> None:
+        """Read processes that will each be moved; one that something else moves first is read again."""
+        self._read_ahead = self._rows(wanted)
+
+    def _rows(self, wanted: list[UUID]) -> dict[UUID, Row]:
+        found = self._work.rows(_READ, (self._work.tenant, wanted))
+        for row in found:
+            row[-1] = _decode(row[-1])
+        return {row[0]: Row(*row) for row in found}
 
     def _store(
         self, row: Row, state: State, outcome: Outcome, trigger: on.AnyTrigger, target: Version | None = None
@@ -263,6 +283,7 @@ class Mover:
         outcomes.tell(work, outcome, stored, of, trigger)
         metrics.process_starts_total.inc()
         self._count_end(work.now, state, outcome)
+        self._callers[identifier] = (parent, beginning.call) if parent else None
         self._queue(identifier, outcome)
         return Moved(identifier, state)
 
@@ -319,10 +340,10 @@ class Mover:
                 for child in self._called(process, effect.call):
                     self._tell_later(child, on.Cancelled(at=now))
             case out.EscalateToCaller():
-                if caller := self._caller(process):
+                if caller := self._callers[process]:
                     self._tell_later(caller[0], on.CallEscalated(at=now, call=caller[1], code=effect.code))
             case out.EndProcess():
-                if caller := self._caller(process):
+                if caller := self._callers[process]:
                     ended = on.CallEnded(
                         at=now,
                         call=caller[1],
@@ -365,37 +386,61 @@ class Mover:
         return moved
 
     def broadcast(self, name: str, variables: dict[str, Any], sender: UUID | None = None) -> int:
-        """Tell a signal to every process of the tenant that waits for it, and start those that it starts."""
-        told = 0
-        for process in correlating.listeners(self._work, name, sender):
-            signal = on.SignalReceived(at=self._work.now, name=name, variables=variables)
-            self._tell_later(process, signal)
-            told += 1
+        """Tell a signal to every process of the tenant that waits for it, and start those that it starts.
+
+        Where many wait, the first ones hear it now and the others from the sweeper, a batch at a time.
+        """
+        signal = correlating.broadcast(name, variables, sender)
+        waiting = correlating.listeners(self._work, signal, TOLD_AT_ONCE + 1)
+        now, told = waiting[:TOLD_AT_ONCE], len(waiting)
+        if len(waiting) > len(now):
+            told = correlating.count_listeners(self._work, signal)
+            correlating.keep(self._work, replace(signal, told=now[-1]))
+        for process in now:
+            self._tell_later(process, self._heard(signal))
         for start in correlating.starts(self._work, "signal", name):
             self._begin(start, variables)
             told += 1
         return told
+
+    def tell_on(self, broadcast: UUID, limit: int, tell: Callable[[UUID, on.AnyTrigger], object]) -> int:
+        """Let the next processes hear a signal that is on its way, each by ``tell``; how many there were."""
+        signal = correlating.kept(self._work, broadcast)
+        waiting = correlating.listeners(self._work, signal, limit)
+        for process in waiting:
+            tell(process, self._heard(signal))
+        if len(waiting) == limit:
+            correlating.keep(self._work, replace(signal, told=waiting[-1]))
+        else:
+            correlating.forget(self._work, signal)
+        return len(waiting)
+
+    def _heard(self, signal: correlating.Broadcast) -> on.SignalReceived:
+        return on.SignalReceived(at=self._work.now, name=signal.name, variables=signal.variables)
 
     def finish(self) -> None:
         """Carry out what ``correlate`` and ``broadcast`` have set going."""
         self._follow()
 
     def _call(self, process: UUID, effect: out.StartProcess) -> None:
+        nested = self._nested.get(process, 0) + 1
         version = published(self._work, effect.process, effect.version)
         if version is None:
             which = f"version {effect.version}" if effect.version else "published version"
-            reason = f"There is no {which} of the definition {effect.process!r}."
-            failed = on.CallEnded(at=self._work.now, call=effect.call, outcome="failed", message=reason)
-            self._tell_later(process, failed)
+            self._call_failed(process, effect, f"There is no {which} of the definition {effect.process!r}.")
+            return
+        if nested > MAX_NESTED:
+            self._call_failed(process, effect, f"Calls nest more than {MAX_NESTED} deep without any waiting.")
             return
         try:
             beginning = Beginning(effect.variables, effect.business_key, parent=process, call=effect.call)
-            self._start(version, beginning)
+            self._nested[self._start(version, beginning).id] = nested
         except Problem as problem:
-            failed = on.CallEnded(
-                at=self._work.now, call=effect.call, outcome="failed", message=problem.detail
-            )
-            self._tell_later(process, failed)
+            self._call_failed(process, effect, problem.detail)
+
+    def _call_failed(self, process: UUID, effect: out.StartProcess, reason: str) -> None:
+        failed = on.CallEnded(at=self._work.now, call=effect.call, outcome="failed", message=reason)
+        self._tell_later(process, failed)
 
     def _called(self, process: UUID, call: str) -> list[UUID]:
         statement = select(processes.c.id).where(
@@ -405,13 +450,6 @@ class Mover:
             processes.c.status != "ended",
         )
         return list(self._work.execute(statement).scalars())
-
-    def _caller(self, process: UUID) -> tuple[UUID, str] | None:
-        statement = select(processes.c.parent_id, processes.c.call).where(
-            processes.c.tenant_id == self._work.tenant, processes.c.id == process
-        )
-        row = self._work.execute(statement).one()
-        return None if row.parent_id is None else (row.parent_id, row.call)
 
 
 def published(work: Work, key: str, number: int = 0) -> Version | None:

