@@ -1,7 +1,8 @@
 """`python -m infra.reencrypt STAGE`: encrypt what is stored anew, after the signing secret was replaced.
 
-On AWS it goes from the secret's previous version to the present one. Elsewhere the previous secret is read
-from a file. It may be interrupted and repeated: what is encrypted anew is left as it is.
+On AWS it goes from the secret's previous version to the present one. A stage that is given its database
+derives the secret from the owner's password: there the former password is read from a file. It may be
+interrupted and repeated: what is encrypted anew is left as it is.
 """
 
 from __future__ import annotations
@@ -13,14 +14,20 @@ from typing import Any
 
 from rich.console import Console
 
+from common.logins import role_password
 from infra.deployed import Deployed, UnreachableError, find
+
+SIGNING = "signing"
+"""What the secret is derived for, as a stage's environment has it."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m infra.reencrypt", description=__doc__)
     made.add_argument("stage")
-    made.add_argument("--previous", type=Path, metavar="FILE", help="the previous secret, if not on AWS")
+    made.add_argument(
+        "--former-password", type=Path, metavar="FILE", help="the owner's password before, if not on AWS"
+    )
     return made
 
 
@@ -29,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     try:
-        previous = asked.previous.read_text().strip() if asked.previous else ""
+        former = asked.former_password.read_text().strip() if asked.former_password else ""
+        previous = role_password(former, SIGNING) if former else ""
         return reencrypt(find(asked.stage), previous, console)
     except (UnreachableError, OSError) as error:
         console.print(f"[red]✗[/] {error}")

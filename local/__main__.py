@@ -1,15 +1,16 @@
-"""`python -m local up|down|status|logs`: the local AWS from the command line."""
+"""`python -m local up|down|status|logs|save|restore`: the local AWS from the command line."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
 from local.errors import LocalError
 
 
-def main() -> int:
-    """Run one command; the exit status."""
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m local", description="The whole platform on this machine."
     )
@@ -19,7 +20,16 @@ def main() -> int:
     commands.add_parser("status", help="what runs and whether it answers")
     logs = commands.add_parser("logs", help="the latest log lines of a function")
     logs.add_argument("function", help="its name, with or without groundwork-local-")
-    arguments = parser.parse_args()
+    save = commands.add_parser("save", help="write the database into a file")
+    save.add_argument("file", type=Path)
+    restore = commands.add_parser("restore", help="put the database back to what a file holds")
+    restore.add_argument("file", type=Path)
+    return parser
+
+
+def main() -> int:
+    """Run one command; the exit status."""
+    arguments = parser().parse_args()
     console = Console()
     try:
         return _run(arguments, console)
@@ -49,6 +59,16 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             from local.status import status
 
             return 0 if status(console) else 1
+        case "save":
+            from local import snapshot
+
+            snapshot.save(arguments.file)
+            console.print(f"[green]✓[/] The database is in {arguments.file}.", highlight=False)
+        case "restore":
+            from local import snapshot
+
+            snapshot.restore(arguments.file)
+            console.print(f"[green]✓[/] The database is what {arguments.file} holds.", highlight=False)
         case "logs":
             from local.function_logs import show
 
