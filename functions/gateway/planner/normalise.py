@@ -52,13 +52,14 @@ class _Written(NamedTuple):
 
 
 class _Scope(NamedTuple):
-    """Where fields are written: the type asked, the object types it can be there, the conditions, the order
-    of the field around.
+    """Where fields are written: the type asked, the object types it can be there, the conditions within the
+    selection and those it stands under itself, the order of the field around.
     """
 
     parent: str
     types: frozenset[str]
     when: Conditions
+    under: Conditions
     order: Order
 
 
@@ -119,17 +120,23 @@ class Normaliser:
             )
         return field.narrowed(Selection(declared, fields))
 
-    def selection(self, type_name: str, sets: Sequence[tuple[SelectionSetNode, Order]]) -> Selection:
+    def selection(
+        self,
+        type_name: str,
+        sets: Sequence[tuple[SelectionSetNode, Order]],
+        under: Conditions = ALWAYS,
+    ) -> Selection:
         """The merged selection of several selection sets on one declared type, each with the order of the
-        field it is of.
+        field it is of; `under` are the conditions that hold wherever it is asked for.
         """
         found = _Found()
         possible = self.supergraph.possible(type_name)
         for selection_set, order in sets:
-            self._collect(selection_set, _Scope(type_name, possible, ALWAYS, order), found)
-        return Selection(type_name, tuple(self._field(*each) for each in found.groups.items()))
+            self._collect(selection_set, _Scope(type_name, possible, ALWAYS, under, order), found)
+        fields = (self._field(group, written, under) for group, written in found.groups.items())
+        return Selection(type_name, tuple(fields))
 
-    def _field(self, group: _Group, written: list[_Written]) -> Field:
+    def _field(self, group: _Group, written: list[_Written], under: Conditions) -> Field:
         parent, key, name, arguments, types, when = group
         variables = self._argument_text(written[0].node)[1]
         nodes = tuple(each.node for each in written)
@@ -139,14 +146,14 @@ class Normaliser:
         table = self.supergraph.field(parent, name)
         assert table is not None, f"{parent}.{name} is not in the supergraph"
         sets = [(node.selection_set, place) for node, place in written if node.selection_set]
-        selection = self.selection(table.named, sets) if sets else None
+        selection = self.selection(table.named, sets, under | when) if sets else None
         return Field(
             name, key, arguments, variables, types, when, table.named, parent, nodes, selection, order
         )
 
     def _collect(self, selection_set: SelectionSetNode, scope: _Scope, found: _Found) -> None:
         for node in selection_set.selections:
-            when = _conditions(node.directives, scope.when) if node.directives else scope.when
+            when = _conditions(node.directives, scope) if node.directives else scope.when
             if when is None:
                 continue
             self._spend()
@@ -169,7 +176,7 @@ class Normaliser:
                 body = node.selection_set
             types = scope.types if target == scope.parent else scope.types & self.supergraph.possible(target)
             if types or not scope.types:
-                self._collect(body, _Scope(target, types, when, scope.order), found)
+                self._collect(body, _Scope(target, types, when, scope.under, scope.order), found)
 
     def _spend(self) -> None:
         self.left -= 1
@@ -203,9 +210,11 @@ def _find_variables(value: ValueNode, found: set[str]) -> None:
         _find_variables(member.value, found)
 
 
-def _conditions(directives: Sequence[DirectiveNode], outer: Conditions) -> Conditions | None:
-    """The conditions of a node within its selection, or None when it is never wanted."""
-    found = set(outer)
+def _conditions(directives: Sequence[DirectiveNode], scope: _Scope) -> Conditions | None:
+    """The conditions of a node within its selection, without those that hold there anyway, or None when it is
+    never wanted.
+    """
+    found = set(scope.when)
     for directive in directives:
         name = directive.name.value
         if name not in {"include", "skip"}:
@@ -217,6 +226,7 @@ def _conditions(directives: Sequence[DirectiveNode], outer: Conditions) -> Condi
                 return None
         elif isinstance(value, VariableNode):
             found.add(Condition(value.name.value, wanted))
-    if any(Condition(variable, not wanted) in found for variable, wanted in found):
+    everything = found | scope.under
+    if any(Condition(variable, not wanted) in everything for variable, wanted in found):
         return None
-    return frozenset(found)
+    return frozenset(found - scope.under)

@@ -18,7 +18,7 @@ from gateway.planner.fetches import Fetch, Stores
 from gateway.planner.limits import Limits
 from gateway.planner.normalise import Normaliser
 from gateway.planner.representations import Sender, senders_of
-from gateway.planner.selection import Field, Selection
+from gateway.planner.selection import Field, Selection, unaliased
 from gateway.planner.supergraph import Supergraph
 from gateway.planner.validate import ValidOperation, valid_operation
 from gateway.planner.write import Request, Writer
@@ -111,9 +111,9 @@ def plan(
     selection = Normaliser(supergraph, valid.fragments, limits.fields).operation(valid.operation)
     builder = Builder(supergraph.topology(labels))
     if kind == "mutation":
-        builder.mutation(selection)
+        builder.mutation(unaliased(selection))
     else:
-        builder.query(selection)
+        builder.query(unaliased(selection))
     definitions = {each.variable.name.value: each for each in valid.operation.variable_definitions}
     name = valid.operation.name.value if valid.operation.name else None
     writer = Writer(supergraph, definitions, name)

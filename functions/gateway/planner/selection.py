@@ -94,3 +94,23 @@ class Selection:
         part = Selection(self.type, chosen)
         self.parts[chosen] = part
         return part
+
+
+def unaliased(selection: Selection) -> Selection:
+    """The selection as it is planned: what a client asks for under several keys is fetched once, with all
+    that is asked for below any of them.
+    """
+    groups: dict[object, list[Field]] = {}
+    for each in selection.fields:
+        distinct = each.key if each.distinct else None
+        identity = (each.parent, each.name, each.arguments, each.types, each.when, distinct)
+        groups.setdefault(identity, []).append(each)
+    return Selection(selection.type, tuple(_one_of(same) for same in groups.values()))
+
+
+def _one_of(same: list[Field]) -> Field:
+    below = [each.selection for each in same if each.selection is not None]
+    if not below:
+        return same[0]
+    together = Selection(below[0].type, tuple(each for one in below for each in one.fields))
+    return same[0].narrowed(unaliased(together))

@@ -98,6 +98,20 @@ def test_a_shared_value_has_a_type_that_every_subgraph_can_return():
     ]
 
 
+def test_what_is_asked_for_under_two_keys_is_fetched_once_with_what_is_below_both():
+    made = plan(supergraph("boxed"), "{ items { a: parcel { sender { name } } b: parcel { label } } }")
+    assert [request.subgraph.name for request in made.requests] == ["items", "people", "items", "people"]
+    assert [len(request.calls) for request in made.requests] == [1, 1, 1, 1]
+    assert "parcel{sender{id __typename} label}" in made.requests[2].text
+
+
+def test_conditions_that_hold_anyway_are_not_repeated_and_what_they_exclude_is_not_planned():
+    query = """query ($x: Boolean!) { me @include(if: $x) {
+        email @include(if: $x) nickname @skip(if: $x) reviews @skip(if: $x) { text }
+    } }"""
+    assert requests("shop", query) == [("users", "query($x:Boolean!){me@include(if:$x){email}}", ())]
+
+
 def test_types_that_a_shared_value_cannot_have_do_not_keep_its_parts_from_being_joined():
     query = "{ found { ... on Spot { height depth } ... on Note { text } ... on Trace { age } } }"
     assert names("joined", query) == ["north", "south"]
