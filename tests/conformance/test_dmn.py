@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import Invalid
+from rules.engine.compile import compile_rules
 from rules.engine.dmn.feel.values import (
     equal,
     parse_date,
@@ -17,8 +18,11 @@ from rules.engine.dmn.feel.values import (
     parse_number,
     parse_time,
 )
+from rules.engine.dmn.from_table import rule_set_of
+from rules.engine.dmn.model import DecisionTable
 from rules.engine.dmn.read import read_dmn
 from rules.engine.dmn.run import DecisionModel
+from rules.engine.dmn.types import feel_value
 from rules.engine.dmn.write import write_dmn
 from rules.engine.dmn.xml import Element, read_xml
 
@@ -94,3 +98,25 @@ def test_a_public_case_decides_as_expected(path: Path, case: Element, result: El
 def test_a_public_model_survives_being_written_and_read(path: Path) -> None:
     definitions = read_dmn(path.read_bytes())
     assert read_dmn(write_dmn(definitions)) == definitions
+
+
+@pytest.mark.skipif(not SUITE.is_dir(), reason="the public DMN cases are not here")
+@pytest.mark.parametrize(("path", "case", "result"), cases())
+def test_a_public_table_decides_as_expected_as_a_rule_set(path: Path, case: Element, result: Element) -> None:
+    definitions = read_dmn(path.read_bytes())
+    decision = definitions.decision(result.attributes["name"])
+    if not isinstance(decision.logic, DecisionTable):
+        pytest.skip("the decision is no table")
+    matcher = compile_rules(rule_set_of(definitions, decision.name))
+    found = matcher.evaluate({node.attributes["name"]: value_of(node) for node in case.named("inputNode")})
+    several = decision.logic.hit_policy in ("RULE ORDER", "OUTPUT ORDER", "COLLECT")
+    lists = several and not decision.logic.aggregation
+    told = [_single(each) for each in found.results] if lists else _single(found.outputs)
+    expected = value_of(result.first("expected") or result)
+    assert found.errors == []
+    assert agree(feel_value(told), expected)
+
+
+def _single(outputs: dict[str, Any]) -> Any:
+    """One output is the value itself."""
+    return next(iter(outputs.values()), None) if len(outputs) < 2 else outputs

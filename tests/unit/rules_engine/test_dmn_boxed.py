@@ -263,3 +263,109 @@ def test_functions_that_call_themselves_without_end_are_stopped() -> None:
     model = DecisionModel(read_dmn(document(selfish + decision(text("f(f)"), required("f")))))
     with pytest.raises(TooCostly):
         model.evaluate("X", {})
+
+
+LENDING = (
+    '<itemDefinition name="tApplicant"><itemComponent name="Age"><typeRef>number</typeRef></itemComponent>'
+    '<itemComponent name="Existing Customer"><typeRef>boolean</typeRef></itemComponent>'
+    '<itemComponent name="Monthly"><itemComponent name="Income"><typeRef>number</typeRef></itemComponent>'
+    '<itemComponent name="Expenses"><typeRef>number</typeRef></itemComponent></itemComponent>'
+    "</itemDefinition>"
+    '<inputData id="i_a" name="Applicant data"><variable name="Applicant data" typeRef="tApplicant"/>'
+    "</inputData>"
+    + knowledge(
+        "Pre-bureau risk category table",
+        {"Existing Customer": "boolean", "Application Risk Score": "number"},
+        table(
+            "UNIQUE",
+            ("Existing Customer", "Application Risk Score"),
+            [
+                'false | &lt; 100 => "HIGH"',
+                'false | [100..120) => "MEDIUM"',
+                'false | >= 120 => "LOW"',
+                'true | not([80..110]) => "DECLINE"',
+                'true | [80..110] => "HIGH"',
+            ],
+        ),
+    )
+    + knowledge(
+        "Credit contingency factor table",
+        {"Risk Category": "string"},
+        table("UNIQUE", ("Risk Category",), ['"HIGH", "DECLINE" => 0.6', '"MEDIUM" => 0.7', '"LOW" => 0.8']),
+    )
+    + knowledge(
+        "Affordability",
+        {"Monthly Income": "number", "Monthly Expenses": "number", "Risk Category": "string"},
+        "<context>"
+        + entry("Disposable Income", text("Monthly Income - Monthly Expenses"))
+        + entry(
+            "Credit Contingency Factor",
+            "<invocation>"
+            + text("Credit contingency factor table")
+            + f'<binding><parameter name="Risk Category"/>{text("Risk Category")}</binding></invocation>',
+        )
+        + entry(
+            "Affordability",
+            text("if Disposable Income * Credit Contingency Factor > 500 then true else false"),
+            "boolean",
+        )
+        + entry("", text("Affordability"))
+        + "</context>",
+        ("Credit contingency factor table",),
+    )
+    + decision(
+        table(
+            "COLLECT", ("Applicant data.Age",), ["[18..21] => 32", "[22..25] => 35", ">= 50 => 48"]
+        ).replace('"COLLECT"', '"COLLECT" aggregation="SUM"'),
+        given("a"),
+        name="Application risk score",
+        kind="number",
+    )
+    + decision(
+        "<invocation>"
+        + text("Pre-bureau risk category table")
+        + f'<binding><parameter name="Existing Customer"/>{text("Applicant data.Existing Customer")}</binding>'
+        + f'<binding><parameter name="Application Risk Score"/>{text("Application risk score * 2")}</binding>'
+        + "</invocation>",
+        given("a")
+        + '<informationRequirement><requiredDecision href="#d_Application_risk_score"/>'
+        + "</informationRequirement>"
+        + required("Pre-bureau risk category table"),
+        name="Pre-bureau risk category",
+        kind="string",
+    )
+    + decision(
+        text(
+            "Affordability(Applicant data.Monthly.Income, Applicant data.Monthly.Expenses,"
+            " Pre-bureau risk category)"
+        ),
+        given("a")
+        + '<informationRequirement><requiredDecision href="#d_Pre-bureau_risk_category"/>'
+        + "</informationRequirement>"
+        + required("Affordability"),
+        kind="boolean",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("age", "existing", "income", "category", "affordable"),
+    [
+        (51, False, 2000, "HIGH", True),
+        (51, True, 1500, "HIGH", False),
+        (20, True, 3000, "DECLINE", True),
+        (10, False, 3000, None, False),
+    ],
+)
+def test_a_lending_model_decides_through_all_its_parts(
+    age: int, existing: bool, income: int, category: str | None, affordable: bool
+) -> None:
+    facts = {
+        "Applicant data": {
+            "Age": age,
+            "Existing Customer": existing,
+            "Monthly": {"Income": income, "Expenses": 1000},
+        }
+    }
+    assert made(LENDING, "Pre-bureau risk category", **facts) == category
+    assert made(LENDING, **facts) is affordable

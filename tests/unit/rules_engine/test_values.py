@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rules.engine.compile import compile_rules
 from rules.engine.faults import InvalidFacts
-from rules.engine.fields import admit
+from rules.engine.fields import Admission
 from rules.engine.limits import Limits
 from rules.engine.model import Fact, Kind, Operator, Row, Rule, RuleSet
 from rules.engine.values import Unreadable, as_float_rank, duration_text, exact, read_value, written
@@ -114,8 +114,10 @@ SCHEMA = {
 
 
 def test_facts_that_fit_are_admitted() -> None:
-    admit(SCHEMA, {"a": 3, "b": {"c": "x"}, "d": [1, "two"]})
-    admit(SCHEMA, {"a": None, "b": None})
+    admission = Admission(SCHEMA)
+    admission.check({"a": 3, "b": {"c": "x"}, "d": [1, "two"]})
+    admission.check({"a": None, "b": None})
+    admission.check({"e": 1, "b": {"d": 1}}, ignore_unknown=True)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +134,13 @@ def test_facts_that_fit_are_admitted() -> None:
 )
 def test_facts_that_do_not_fit_are_named(facts: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidFacts) as refused:
-        admit(SCHEMA, facts)
+        Admission(SCHEMA).check(facts)
     assert refused.value.field == field
 
 
 def test_a_required_fact_must_be_there() -> None:
     with pytest.raises(InvalidFacts, match="is required"):
-        admit({"a": Fact("integer", required=True)}, {})
+        Admission({"a": Fact("integer", required=True)}).check({})
 
 
 def test_a_list_of_a_million_is_refused_by_name() -> None:
