@@ -324,7 +324,8 @@ LENDING = (
     + decision(
         "<invocation>"
         + text("Pre-bureau risk category table")
-        + f'<binding><parameter name="Existing Customer"/>{text("Applicant data.Existing Customer")}</binding>'
+        + f'<binding><parameter name="Existing Customer"/>{text("Applicant data.Existing Customer")}'
+        + "</binding>"
         + f'<binding><parameter name="Application Risk Score"/>{text("Application risk score * 2")}</binding>'
         + "</invocation>",
         given("a")
@@ -360,12 +361,12 @@ LENDING = (
 def test_a_lending_model_decides_through_all_its_parts(
     age: int, existing: bool, income: int, category: str | None, affordable: bool
 ) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "Applicant data": {
             "Age": age,
             "Existing Customer": existing,
             "Monthly": {"Income": income, "Expenses": 1000},
         }
     }
-    assert made(LENDING, "Pre-bureau risk category", **facts) == category
+    assert made(LENDING, name="Pre-bureau risk category", **facts) == category
     assert made(LENDING, **facts) is affordable
