@@ -18,13 +18,18 @@ RESERVED: Final = {"validate"}
 """Keys that are a path of their own."""
 
 
+def is_bpmn(media_type: str) -> bool:
+    """Whether a document of this type is BPMN 2.0 XML; else it is our own JSON."""
+    return media_type not in ("", JSON) and not media_type.endswith("+json")
+
+
 def read(document: bytes, media_type: str) -> tuple[list[Process], list[Fault]]:
     """The processes of a document that can be executed, and everything that is wrong with them."""
     # Only who adds a definition pays for reading one: graph and processes start without.
     from workflow.engine.bpmn import read_bpmn
     from workflow.engine.validate import validate
 
-    if media_type in ("", JSON) or media_type.endswith("+json"):
+    if not is_bpmn(media_type):
         try:
             found = [read_json(document)]
         except DefinitionRefused as refused:

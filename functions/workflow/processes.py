@@ -119,7 +119,7 @@ class Transition(Struct, frozen=True, kw_only=True):
     emits=ADVANCING,
     idempotent=True,
     memory=1024,
-    answers=(200,),
+    answers=(200, 404),
 )
 def start(new: NewProcess, work: Work) -> Response[Process]:
     """Start a process. If one with the business key is running already, that one is the answer (200)."""

@@ -78,7 +78,7 @@ documents = Table(
     Column("media_type", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
-"""What was sent as one or several definitions, to the byte."""
+"""BPMN that was sent as one or several definitions, to the byte."""
 
 starts = Table(
     "starts",

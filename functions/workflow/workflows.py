@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from common.errors import NotFound
+from common.errors import BadRequest, NotFound
 from common.identifiers import uuid7
 from common.listing.listed import Listing
 from common.operation import operation
@@ -98,15 +98,15 @@ def create(document: bytes, request: Request, work: Work) -> Added:
 
 
 class _Document:
-    """What was sent, kept once it has a definition that is new."""
+    """What was sent. As BPMN it is kept, to the byte, once it has a definition that is new."""
 
     def __init__(self, work: Work, content: bytes, media_type: str) -> None:
         self._work, self._content, self.media_type = work, content, media_type
         self._kept: UUID | None = None
 
-    def kept(self) -> UUID:
-        """The id of the row that keeps it."""
-        if self._kept is None:
+    def kept(self) -> UUID | None:
+        """The id of the row that keeps it; our own JSON is the definition itself."""
+        if self._kept is None and documents.is_bpmn(self.media_type):
             self._kept = uuid7()
             row = {"tenant_id": self._work.tenant, "media_type": self.media_type, "content": self._content}
             self._work.execute(insert(document_rows).values(id=self._kept, **row))
@@ -146,6 +146,8 @@ def _add(work: Work, process: Process, sent: _Document) -> Row[Any]:
 )
 def validate(document: bytes, request: Request) -> Validation:
     """Say everything that is wrong with a document, without keeping it."""
+    if not document:
+        raise BadRequest("Send the document as the body of the request.")
     found, faults = documents.read(document, request.media_type)
     return Validation(not errors(faults), [process.key for process in found], faults)
 
@@ -202,18 +204,19 @@ def read_version(key: str, number: Number, work: Work) -> Definition:
     produces=documents.BPMN,
 )
 def document(key: str, work: Work, number: Number | None = None) -> Response[bytes]:
-    """Download the document that a definition, or one version of it, was added with, to the byte."""
+    """Download the BPMN that a definition, or one version of it, was added with, to the byte."""
     row = found(work, key, number)
+    if row.document_id is None:
+        raise NotFound(
+            f"Version {row.number} was not added as BPMN, or long ago; read its definition instead."
+        )
     kept = work.execute(
         select(document_rows.c.content).where(
             document_rows.c.tenant_id == work.tenant, document_rows.c.id == row.document_id
         )
-    ).scalar_one_or_none()
-    if kept is None:
-        raise NotFound("The version was added before documents were kept; read its definition instead.")
-    kind = "json" if row.media_type.endswith("json") else "bpmn"
-    headers = {"Content-Disposition": f'attachment; filename="definition-{row.number}.{kind}"'}
-    return Response(kept, media_type=row.media_type, headers=headers)
+    ).scalar_one()
+    headers = {"Content-Disposition": f'attachment; filename="definition-{row.number}.bpmn"'}
+    return Response(kept, media_type=documents.BPMN, headers=headers)
 
 
 @operation(
