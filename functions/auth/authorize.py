@@ -40,9 +40,9 @@ from common.work import Work
 
 CODE_LIFETIME = timedelta(seconds=60)
 HTML = "text/html; charset=utf-8"
-ASKING = {"login", "consent", "select_account"}
-"""Prompts that want the user asked. A tenant's administrators register its applications and bound what these
-may do, so there is nothing else to consent to: the sign-in page says which application it is for."""
+ASKING = {"consent", "select_account"}
+"""Prompts that want the user asked who is signed in. A tenant's administrators register its applications and
+bound what these may do, so there is no more to consent to than which application it is."""
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # RFC 7636, 4.2: a SHA-256 in base64url
 _COOKIE_LIFETIME = 3600
 """Seconds in which a form must be sent."""
@@ -75,6 +75,8 @@ class SignIn(AuthorizationRequest, frozen=True, kw_only=True):
     password: str = ""
     otp: str = ""
     form_token: str = ""
+    go_on: str = ""
+    """Anything, from the page that asks who is signed in already."""
 
 
 class _Unreturnable(Exception):
@@ -116,11 +118,15 @@ def show(asked: AuthorizationRequest, request: Request, work: Work) -> Response[
     try:
         asking = _asking(asked, work)
         _check(asked)
-        signed_in = _signed_in(asked, request, work)
+        signed_in = _signed_in(asked, asking, request, work)
     except _Unreturnable as error:
         return _refused(str(error))
     except _Returned as error:
         return _back(asked, request, 302, error=error.error, error_description=str(error))
+    if signed_in is not None and _asks(asked, asking):
+        return _form(
+            asked, asking, request, email=signed_in.subject.email, message="", status=200, known=True
+        )
     if signed_in is not None:
         browser_sessions.keep(signed_in, request, work)
         return _back(asked, request, 302, code=_code(asked, asking, signed_in, work))
@@ -154,6 +160,12 @@ def sign_in(sent: SignIn, request: Request, work: Work) -> Response[Any]:
 
     if not _same_browser(sent, request):
         return again("The form had expired; sign in once more.", 403)
+    if sent.go_on:
+        known = _signed_in(sent, asking, request, work)
+        if known is None:
+            return again("You are no longer signed in; sign in once more.", 401)
+        browser_sessions.keep(known, request, work)
+        return _back(sent, request, 303, code=_code(sent, asking, known, work))
     presented = Presented(asking.slug, sent.email, sent.password, sent.otp)
     try:
         subject, methods = credentials.verify(presented, request, work)
@@ -205,17 +217,32 @@ def _check(asked: AuthorizationRequest) -> None:
         raise _Returned("invalid_request", "A parameter is too long.")
 
 
-def _signed_in(asked: AuthorizationRequest, request: Request, work: Work) -> BrowserSession | None:
+def _asks(asked: AuthorizationRequest, asking: _Asking) -> bool:
+    """Whether the user is to agree to be known to the client.
+
+    Any program on a device can pass for a public client that is returned to there (RFC 8252, 8.6).
+    """
+    anybody = asking.client.public and not asked.redirect_uri.startswith("https:")
+    return anybody or bool(ASKING & set(asked.prompt.split()))
+
+
+def _signed_in(
+    asked: AuthorizationRequest, asking: _Asking, request: Request, work: Work
+) -> BrowserSession | None:
     """The browser's session if it will do, else None: sign in (OpenID Connect Core 1.0, 3.1.2.1)."""
     prompts = set(asked.prompt.split())
     found = browser_sessions.present(request, work.tenant, work)
     if (
         found is not None
-        and not prompts & ASKING
+        and "login" not in prompts
         and asked.login_hint.strip().lower() in ("", found.subject.email)
         and not (asked.max_age and work.now - found.authenticated_at > timedelta(seconds=int(asked.max_age)))
         and _is_meant(asked, found, request, work)
     ):
+        if "none" in prompts and _asks(asked, asking):
+            raise _Returned(
+                "interaction_required", "The user has to agree; nobody else knows the application."
+            )
         return found
     if "none" in prompts:
         raise _Returned("login_required", "There is no session to go on with; the user has to sign in.")
@@ -276,19 +303,21 @@ def _form(
     message: str,
     status: int,
     more: dict[str, str] | None = None,
+    known: bool = False,
 ) -> Response[Any]:
     cookie = request.cookies.get(_cookie_name(request)) or encode(os.urandom(32))
     hidden = {name: value for name, value in _carried(asked).items() if value}
-    page = sign_in_page.form(
-        tenant=asking.tenant,
-        client=asking.client.name,
-        email=email[:254],
-        message=message,
-        cancel=redirects.with_query(
-            asked.redirect_uri, error="access_denied", state=asked.state or None, iss=issuer(request)
-        ),
-        hidden=hidden | {"form_token": _form_token(cookie, asked)},
+    cancel = redirects.with_query(
+        asked.redirect_uri, error="access_denied", state=asked.state or None, iss=issuer(request)
     )
+    shown: dict[str, Any] = {
+        "tenant": asking.tenant,
+        "client": asking.client.name,
+        "email": email[:254],
+        "cancel": cancel,
+        "hidden": hidden | {"form_token": _form_token(cookie, asked)},
+    }
+    page = sign_in_page.known(**shown) if known else sign_in_page.form(**shown, message=message)
     headers = sign_in_page.headers(redirects.source(asked.redirect_uri)) | (more or {})
     headers["Set-Cookie"] = _set_cookie(request, cookie)
     return Response(page, status=status, headers=headers, media_type=HTML)

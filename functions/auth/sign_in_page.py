@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from hashlib import sha256
 from html import escape
+from urllib.parse import urlencode
 
 _STYLE = (
     "*{box-sizing:border-box}"
@@ -58,6 +59,16 @@ _FORM = """
 </form>
 <a href="{cancel}">Cancel</a>
 """
+_KNOWN = """
+<h1>Continue as {email}?</h1>
+<p>You are signed in to {tenant}. {client} asks who you are.</p>
+<form method="post" action="authorize">
+{hidden}
+<button type="submit" name="go_on" value="yes">Continue</button>
+</form>
+<a href="{other}">Sign in as somebody else</a>
+<a href="{cancel}">Cancel</a>
+"""
 _QUESTION = """
 <h1>Sign out</h1>
 <p>{asks} You will be signed out of all applications that you use in this browser with the same account.</p>
@@ -80,6 +91,22 @@ def form(
             email=escape(email),
             message=f'<p class="error" role="alert">{escape(message)}</p>' if message else "",
             cancel=escape(cancel),
+            hidden=_inputs(hidden),
+        ),
+    )
+
+
+def known(*, tenant: str, client: str, email: str, cancel: str, hidden: Mapping[str, str]) -> str:
+    """The page that asks a user who is signed in already whether to go on."""
+    asked = {name: value for name, value in hidden.items() if name != "form_token"}
+    return _page(
+        f"Sign in to {tenant}",
+        _KNOWN.format(
+            tenant=escape(tenant),
+            client=escape(client),
+            email=escape(email),
+            cancel=escape(cancel),
+            other=escape(f"authorize?{urlencode(asked | {'prompt': 'login'})}"),
             hidden=_inputs(hidden),
         ),
     )

@@ -1,5 +1,5 @@
 // A person who uses two applications in one browser, headless Chromium: signs in to the first, mistyping once, is
-// signed in to the second without being asked, signs out of both. The applications use openid-client.
+// known to the second and agrees, signs out of both. The applications use openid-client.
 // Reads {issuer, applications, email, password, program, folder} as JSON; prints what was seen.
 import { createServer } from "node:http";
 import * as client from "openid-client";
@@ -56,7 +56,10 @@ for (const password of [`${given.password}!`, given.password]) {
   if (password !== given.password) told.wrong = await page.textContent("p.error");
 }
 await finish(first);
-const config = await finish(await begin(other));
+const second = await begin(other);
+told.known = await page.textContent("h1");
+await page.click("button");
+const config = await finish(second);
 
 const cookies = (await context.cookies(given.issuer)).map(({ name, httpOnly, sameSite }) => [
   name.replace(/-[0-9a-f]{32}$/, ""),

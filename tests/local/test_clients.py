@@ -165,6 +165,7 @@ def test_a_persons_browser_signs_in_once_for_two_applications_and_out_of_both(
     assert told["title"] == f"Sign in to {owner.slug}"
     assert told["wrong"] == "Address or password is wrong. After several tries, wait a moment."
     assert [claims["email"] for claims in told["claims"]] == [owner.email] * 2
+    assert told["known"] == f"Continue as {owner.email}?"
     assert told["asked"].startswith("The App asks you to sign out.")
     assert told["left"] == "/goodbye?state=bye"
     assert told["afterwards"] == f"Sign in to {owner.slug}"

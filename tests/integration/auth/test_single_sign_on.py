@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import jwt
 import pytest
@@ -72,7 +75,7 @@ class TestSignedIn:
         app = app_of(platform.register())
         assert silently(Browser(platform), app)["error"] == "login_required"
 
-    @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"prompt": "consent"}, {"max_age": "0"}])
+    @pytest.mark.parametrize("asked", [{"prompt": "login"}, {"prompt": "login consent"}, {"max_age": "0"}])
     def test_a_client_can_have_the_user_sign_in_anew(
         self, platform: Platform, later: Callable[[float], None], asked: dict[str, str]
     ) -> None:
@@ -151,6 +154,48 @@ class TestSignedIn:
         before = dict(browser.cookies)
         browser.code(app, f"owner@{owner.slug}.test", prompt="login")
         assert silently(Browser(platform, before), app)["error"] == "login_required"  # a new secret each time
+
+
+class TestAsked:
+    """A user who is signed in is asked whether to go on: at the client's wish, or where anybody may be it."""
+
+    def test_at_the_clients_wish_the_user_agrees_without_a_password(self, platform: Platform) -> None:
+        owner = platform.register()
+        app = app_of(owner)
+        browser, first = signed_in(platform, owner, app)
+        for prompt in ("consent", "select_account"):
+            page = browser.open(app, prompt=prompt)
+            assert f"Continue as owner@{owner.slug}.test?" in page.text
+            assert "The App" in page.text
+            answer = redeem(platform, app, returned(browser.submit(page, go_on="yes"))["code"]).ok()
+            assert id_claims(answer)["auth_time"] == id_claims(first)["auth_time"]
+        (other,) = re.findall(r'href="authorize\?([^"]+)"', page.text)
+        query = dict(parse_qsl(html.unescape(other)))
+        assert query["client_id"] == app["id"]
+        assert 'type="password"' in browser.open(app, **query).text
+
+    def test_a_public_client_on_a_device_gets_nothing_unasked(self, platform: Platform) -> None:
+        owner = platform.register()
+        device = app_of(owner, public=True, redirect_uris=["http://127.0.0.1/callback", REDIRECT])
+        browser, _ = signed_in(platform, owner, device)
+        local = {"redirect_uri": "http://127.0.0.1:8765/callback"}
+        assert silently(browser, device, **local)["error"] == "interaction_required"
+        page = browser.open(device, **local)
+        assert "Continue as" in page.text
+        assert "code" in returned(browser.submit(page, go_on="yes"))
+        assert "code" in silently(browser, device)  # by an address that is surely the application's
+
+    def test_no_agreement_stands_for_a_sign_in_or_comes_from_elsewhere(self, platform: Platform) -> None:
+        owner = platform.register()
+        app = app_of(owner)
+        browser, _ = signed_in(platform, owner, app)
+        for asked in ({"prompt": "login"}, {"max_age": "0"}):
+            page = browser.open(app, **asked)
+            assert browser.submit(page, go_on="yes").status == 401
+        page = browser.open(app, prompt="consent")
+        assert browser.submit(page, go_on="yes", form_token="guessed").status == 403
+        stranger = Browser(platform)
+        assert stranger.submit(stranger.open(app), go_on="yes").status == 401
 
 
 class TestEnded:
