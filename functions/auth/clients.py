@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 from sqlalchemy import Row, insert, select, update
 
 from auth import ending, grants, permissions, redirects
-from auth.events import ClientCreated, ClientDeleted, ClientUpdated, SessionRevoked
+from auth.events import ClientChanged, ClientCreated, ClientDeleted, ClientUpdated, SessionRevoked
 from auth.names import Name
 from auth.opaque import digest
 from auth.tables import clients, sessions
-from common.errors import Invalid, NotFound
+from common.errors import Conflict, Invalid, NotFound
+from common.etag import IfMatch
 from common.identifiers import uuid7
 from common.listing.listed import Listing
 from common.operation import operation
@@ -24,6 +25,7 @@ from common.tokens import encode
 from common.work import Work
 
 GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+Addresses = Annotated[list[str], Meta(max_length=20)]
 
 
 class NewClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,13 +37,21 @@ class NewClient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     grant_types: Annotated[list[GrantType], Meta(min_length=1, max_length=3)] = field(
         default_factory=lambda: ["client_credentials"]
     )
-    redirect_uris: Annotated[list[str], Meta(max_length=20)] = []
-    post_logout_redirect_uris: Annotated[list[str], Meta(max_length=20)] = []
+    redirect_uris: Addresses = []
+    post_logout_redirect_uris: Addresses = []
     """Where users may be sent who were signed out at the application's wish."""
     permissions: Annotated[list[str], Meta(max_length=200)] = []
     public: bool = False
     """An application that can keep no secret: in a browser, on a phone."""
     token_alg: Literal["ES256", "RS256"] = "ES256"  # noqa: S105 - an algorithm
+
+
+class ClientChange(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What of a client to change; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    redirect_uris: Addresses | UnsetType = UNSET
+    post_logout_redirect_uris: Addresses | UnsetType = UNSET
 
 
 class Client(Struct, frozen=True, kw_only=True):
@@ -77,7 +87,8 @@ class Secret(Struct, frozen=True):
 @operation("POST /auth/clients", permission="auth.client.create", status=201, emits=ClientCreated)
 def create(new: NewClient, work: Work) -> ClientWithSecret:
     """Register a client. Its secret is in this answer and nowhere else; only what you hold can be given."""
-    _check(new)
+    _check_kind(new)
+    _check_addresses(new.grant_types, new.redirect_uris, new.post_logout_redirect_uris)
     grants.check_known(new.permissions, permissions.catalogue(work))
     grants.check_held(work.principal, new.permissions)
     secret = None if new.public else _new_secret()
@@ -131,6 +142,34 @@ def read(id: UUID, work: Work) -> Client:  # noqa: A002 - the path's name
     return _told(_row(work, id))
 
 
+@operation("PATCH /auth/clients/{id}", permission="auth.client.update", emits=ClientChanged)
+def change(id: UUID, asked: ClientChange, expected: IfMatch, work: Work) -> Client:  # noqa: A002
+    """Change a client's name, or where it may have its users sent. ``If-Match`` names what was read.
+
+    What it may do stays as it was registered; whoever could send its users elsewhere must hold that, too.
+    """
+    row = _row(work, id)
+    expected.check(row.version)
+    grants.check_outranks(work.principal, row.permissions, "The client")
+    values = {
+        name: getattr(row, name) if given is UNSET else given
+        for name in ("name", "redirect_uris", "post_logout_redirect_uris")
+        for given in [getattr(asked, name)]
+    }
+    _check_addresses(row.grant_types, values["redirect_uris"], values["post_logout_redirect_uris"])
+    changed = (
+        update(clients)
+        .where(clients.c.tenant_id == work.tenant, clients.c.id == id, clients.c.version == row.version)
+        .values(**values, version=row.version + 1, updated_at=work.now)
+        .returning(clients)
+    )
+    now = work.execute(changed).one_or_none()
+    if now is None:
+        raise Conflict("Another change came first; read it again and repeat yours.")
+    work.emit(ClientChanged(now.id, now.name, now.redirect_uris, now.post_logout_redirect_uris, now.version))
+    return _told(now)
+
+
 @operation(
     "DELETE /auth/clients/{id}",
     permission="auth.client.delete",
@@ -179,24 +218,27 @@ def replace_secret(id: UUID, work: Work) -> Secret:  # noqa: A002
     return Secret(id, secret)
 
 
-def _check(new: NewClient) -> None:
-    code = "authorization_code" in new.grant_types
-    if code != bool(new.redirect_uris):
-        raise Invalid.at(
-            "/redirect_uris", "Redirect URIs go with the grant authorization_code, and it with them."
-        )
-    if "refresh_token" in new.grant_types and not code:
+def _check_kind(new: NewClient) -> None:
+    if "refresh_token" in new.grant_types and "authorization_code" not in new.grant_types:
         raise Invalid.at("/grant_types", "refresh_token goes with authorization_code.")
     if new.public and "client_credentials" in new.grant_types:
         raise Invalid.at("/public", "A service account keeps a secret; it cannot be public.")
-    if new.post_logout_redirect_uris and not code:
+
+
+def _check_addresses(grant_types: list[Any], returning: list[str], leaving: list[str]) -> None:
+    code = "authorization_code" in grant_types
+    if code != bool(returning):
+        raise Invalid.at(
+            "/redirect_uris", "Redirect URIs go with the grant authorization_code, and it with them."
+        )
+    if leaving and not code:
         raise Invalid.at(
             "/post_logout_redirect_uris", "Only an application that users sign in to signs them out."
         )
-    for field_name in ("redirect_uris", "post_logout_redirect_uris"):
-        for place, uri in enumerate(getattr(new, field_name)):
+    for name, uris in (("redirect_uris", returning), ("post_logout_redirect_uris", leaving)):
+        for place, uri in enumerate(uris):
             if (why := redirects.fault(uri)) is not None:
-                raise Invalid.at(f"/{field_name}/{place}", f"The redirect URI cannot be used: {why}.")
+                raise Invalid.at(f"/{name}/{place}", f"The redirect URI cannot be used: {why}.")
 
 
 def _new_secret() -> str:

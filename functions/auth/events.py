@@ -236,6 +236,17 @@ class ClientUpdated(msgspec.Struct, frozen=True):
     version: int
 
 
+@event("auth.client.changed")
+class ClientChanged(msgspec.Struct, frozen=True):
+    """A client was renamed, or its addresses were changed; the fields as they are now."""
+
+    id: UUID
+    name: str
+    redirect_uris: list[str]
+    post_logout_redirect_uris: list[str]
+    version: int
+
+
 @event("auth.client.deleted")
 class ClientDeleted(msgspec.Struct, frozen=True):
     """A client was removed; its tokens are refused from here on."""

@@ -39,7 +39,7 @@ def replayed(platform: Platform, tenant: str) -> State:
     )
     # Streams are independent of one another, but for a role's assignments, which are in the users'.
     for event in events:
-        apply = _APPLY.get(event.type)
+        apply = REPLAYED.get(event.type)
         if apply is not None:
             apply(state, event, event.data)
     return state
@@ -138,12 +138,15 @@ def _client(state: State, event: Any, data: dict[str, Any]) -> None:
             "created_by": event.actor,
             "deleted_at": None,
         }
+    if event.type == "auth.client.changed":
+        known = ("name", "redirect_uris", "post_logout_redirect_uris")
+        state["clients"][identifier] |= {name: data[name] for name in known}
     if event.type == "auth.client.deleted":
         state["clients"][identifier]["deleted_at"] = event.occurred_at
     state["clients"][identifier] |= {"version": event.version, "updated_at": event.occurred_at}
 
 
-_APPLY = {
+REPLAYED = {
     "auth.tenant.registered": _tenant,
     "auth.tenant.updated": _tenant,
     "auth.user.registered": _registered,
@@ -159,5 +162,7 @@ _APPLY = {
     "auth.role.deleted": _role,
     "auth.client.created": _client,
     "auth.client.updated": _client,
+    "auth.client.changed": _client,
     "auth.client.deleted": _client,
 }
+"""How each type of event changes the tables."""

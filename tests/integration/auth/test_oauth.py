@@ -418,6 +418,33 @@ class TestClients:
         } | wrong
         owner.call(clients.create, new).problem(422)
 
+    def test_where_a_client_returns_its_users_can_be_changed(self, platform: Platform) -> None:
+        owner = platform.register()
+        app = application(owner, "masterdata.*")
+        place, elsewhere = {"id": app["id"]}, "https://new.example/callback"
+        moved = {"name": "Renamed", "redirect_uris": [elsewhere], "post_logout_redirect_uris": [REDIRECT]}
+        owner.call(clients.change, moved, path=place).problem(428)
+        read = owner.call(clients.read, path=place)
+        told = owner.call(clients.change, moved, path=place, headers={"If-Match": read.etag}).ok()
+        assert {name: told[name] for name in moved} == moved
+        assert (told["version"], told["permissions"]) == (2, ["masterdata.*"])
+        owner.call(clients.change, moved, path=place, headers={"If-Match": read.etag}).problem(412)
+        assert Browser(platform).open(app, redirect_uri=REDIRECT).status == 400
+        assert "Renamed" in Browser(platform).open(app, redirect_uri=elsewhere).text
+        anyhow = {"If-Match": "*"}
+        refused: list[dict[str, list[str]]] = [
+            {"redirect_uris": []},
+            {"redirect_uris": ["http://app.example/"]},
+            {"post_logout_redirect_uris": ["javascript:alert(1)"]},
+            {"permissions": ["*"]},
+        ]
+        for wrong in refused:
+            owner.call(clients.change, wrong, path=place, headers=anyhow).problem(422)
+        robot = {"id": service_account(owner)["id"]}
+        owner.call(clients.change, {"redirect_uris": [REDIRECT]}, path=robot, headers=anyhow).problem(422)
+        clerk = add_user(owner, "auth.client.update")
+        clerk.call(clients.change, moved, path=place, headers=anyhow).problem(403, "exceeds_own_permissions")
+
     def test_a_reverse_domain_scheme_is_for_native_applications(self, platform: Platform) -> None:
         owner = platform.register()
         client = application(owner, public=True, redirect_uris=["com.example.app:/callback"])
