@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 from migrations.security import SERVICES, open_table, tenant_table
+from migrations.shapes import JSON, MOMENT, NOTHING, NOW, TEXTS, index, primary, reference, unique
 
 revision = "0003"
 down_revision = "0002"
@@ -35,20 +35,20 @@ def _create_tables() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("permissions_pkey")),
+        primary("permissions", "name"),
         schema="auth",
     )
     op.create_table(
         "signing_keys",
         sa.Column("kid", sa.Text(), nullable=False),
         sa.Column("alg", sa.Text(), nullable=False),
-        sa.Column("public_jwk", postgresql.JSONB, nullable=False),
+        sa.Column("public_jwk", JSON, nullable=False),
         sa.Column("private_key", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("retired_at", MOMENT, nullable=True),
+        sa.Column("expires_at", MOMENT, nullable=True),
         sa.CheckConstraint("alg in ('ES256', 'RS256')", name=op.f("signing_keys_alg_check")),
-        sa.PrimaryKeyConstraint("kid", name=op.f("signing_keys_pkey")),
+        primary("signing_keys", "kid"),
         schema="auth",
     )
     op.create_table(
@@ -56,12 +56,12 @@ def _create_tables() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("settings", postgresql.JSONB, server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("settings", JSON, server_default=NOTHING, nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("tenants_pkey")),
-        sa.UniqueConstraint("slug", name=op.f("tenants_slug_key")),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("updated_at", MOMENT, server_default=NOW, nullable=False),
+        primary("tenants", "id"),
+        unique("tenants", "slug"),
         schema="auth",
     )
     op.create_table(
@@ -70,15 +70,15 @@ def _create_tables() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
-        sa.Column("permissions", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("permissions", TEXTS, nullable=False),
         sa.Column("built_in", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("updated_at", MOMENT, server_default=NOW, nullable=False),
         sa.ForeignKeyConstraint(["tenant_id"], ["auth.tenants.id"], name=op.f("roles_tenant_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("roles_pkey")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("roles_tenant_id_id_key")),
-        sa.UniqueConstraint("tenant_id", "name", name=op.f("roles_tenant_id_name_key")),
+        primary("roles", "id"),
+        unique("roles", "tenant_id", "id"),
+        unique("roles", "tenant_id", "name"),
         schema="auth",
     )
     op.create_table(
@@ -91,74 +91,44 @@ def _create_tables() -> None:
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("authorization_version", sa.Integer(), server_default="0", nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("updated_at", MOMENT, server_default=NOW, nullable=False),
         sa.CheckConstraint("status in ('active', 'deactivated')", name=op.f("users_status_check")),
         sa.ForeignKeyConstraint(["tenant_id"], ["auth.tenants.id"], name=op.f("users_tenant_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("users_pkey")),
-        sa.UniqueConstraint("tenant_id", "email", name=op.f("users_tenant_id_email_key")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("users_tenant_id_id_key")),
+        primary("users", "id"),
+        unique("users", "tenant_id", "email"),
+        unique("users", "tenant_id", "id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("users_tenant_id_created_at_id_idx"),
-        "users",
-        ["tenant_id", "created_at", "id"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.users", "tenant_id", "created_at", "id")
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.Column("revoked_at", MOMENT, nullable=True),
         sa.Column("source_ip", sa.Text(), server_default="", nullable=False),
         sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "user_id"],
-            ["auth.users.tenant_id", "auth.users.id"],
-            name=op.f("sessions_tenant_id_user_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("sessions_pkey")),
+        reference("sessions", "user_id", "auth.users"),
+        primary("sessions", "id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("sessions_tenant_id_user_id_id_idx"),
-        "sessions",
-        ["tenant_id", "user_id", "id"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.sessions", "tenant_id", "user_id", "id")
     op.create_table(
         "user_roles",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("role_id", sa.Uuid(), nullable=False),
-        sa.Column("assigned_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("assigned_at", MOMENT, server_default=NOW, nullable=False),
         sa.Column("assigned_by", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "role_id"],
-            ["auth.roles.tenant_id", "auth.roles.id"],
-            name=op.f("user_roles_tenant_id_role_id_fkey"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "user_id"],
-            ["auth.users.tenant_id", "auth.users.id"],
-            name=op.f("user_roles_tenant_id_user_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("tenant_id", "user_id", "role_id", name=op.f("user_roles_pkey")),
+        reference("user_roles", "role_id", "auth.roles"),
+        reference("user_roles", "user_id", "auth.users"),
+        primary("user_roles", "tenant_id", "user_id", "role_id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("user_roles_tenant_id_role_id_idx"),
-        "user_roles",
-        ["tenant_id", "role_id"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.user_roles", "tenant_id", "role_id")
 
 
 def _secure_tenants() -> None:

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
-from migrations.security import open_table, tenant_table
+from migrations.security import open_function, open_table, tenant_table
+from migrations.shapes import JSON, MOMENT, NOTHING, NOW, TEXTS, index, primary, unique
 
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
-
-MOMENT = sa.DateTime(timezone=True)
-TEXTS = postgresql.ARRAY(sa.Text())
-NOW = sa.text("now()")
 
 
 def upgrade() -> None:
@@ -34,20 +30,8 @@ def upgrade() -> None:
 
 
 def _extend_tables() -> None:
-    op.create_index(
-        "event_store_tenant_id_actor_occurred_at_id_idx",
-        "event_store",
-        ["tenant_id", "actor", "occurred_at", "id"],
-        unique=False,
-        schema="auth",
-    )
-    op.create_index(
-        "event_store_tenant_id_occurred_at_id_idx",
-        "event_store",
-        ["tenant_id", "occurred_at", "id"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.event_store", "tenant_id", "actor", "occurred_at", "id")
+    index("auth.event_store", "tenant_id", "occurred_at", "id")
     for table, column in (
         ("users", sa.Column("email_verified", sa.Boolean(), server_default=sa.text("false"), nullable=False)),
         ("users", sa.Column("locked_until", MOMENT, nullable=True)),
@@ -66,15 +50,8 @@ def _extend_tables() -> None:
     op.create_unique_constraint(
         op.f("sessions_tenant_id_id_key"), "sessions", ["tenant_id", "id"], schema="auth"
     )
-    op.create_index(op.f("sessions_expires_at_idx"), "sessions", ["expires_at"], unique=False, schema="auth")
-    op.create_index(
-        "sessions_live_idx",
-        "sessions",
-        ["expires_at"],
-        unique=False,
-        schema="auth",
-        postgresql_where=sa.text("revoked_at is null"),
-    )
+    index("auth.sessions", "expires_at")
+    index("auth.sessions", "expires_at", name="sessions_live_idx", where="revoked_at is null")
 
 
 def _create_clients() -> None:
@@ -85,7 +62,7 @@ def _create_clients() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=True),
         sa.Column("grant_types", TEXTS, nullable=False),
-        sa.Column("redirect_uris", TEXTS, server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("redirect_uris", TEXTS, server_default=NOTHING, nullable=False),
         sa.Column("permissions", TEXTS, nullable=False),
         sa.Column("token_alg", sa.Text(), server_default="ES256", nullable=False),
         sa.Column("authorization_version", sa.Integer(), server_default="0", nullable=False),
@@ -96,17 +73,11 @@ def _create_clients() -> None:
         sa.Column("deleted_at", MOMENT, nullable=True),
         sa.CheckConstraint("token_alg in ('ES256', 'RS256')", name=op.f("clients_token_alg_check")),
         sa.ForeignKeyConstraint(["tenant_id"], ["auth.tenants.id"], name=op.f("clients_tenant_id_fkey")),
-        sa.PrimaryKeyConstraint("id", name=op.f("clients_pkey")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("clients_tenant_id_id_key")),
+        primary("clients", "id"),
+        unique("clients", "tenant_id", "id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("clients_tenant_id_created_at_id_idx"),
-        "clients",
-        ["tenant_id", "created_at", "id"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.clients", "tenant_id", "created_at", "id")
     op.create_table(
         "revoked_tokens",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -115,12 +86,10 @@ def _create_clients() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["auth.tenants.id"], name=op.f("revoked_tokens_tenant_id_fkey")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("revoked_tokens_pkey")),
+        primary("revoked_tokens", "id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("revoked_tokens_expires_at_idx"), "revoked_tokens", ["expires_at"], unique=False, schema="auth"
-    )
+    index("auth.revoked_tokens", "expires_at")
 
 
 def _create_secrets() -> None:
@@ -130,12 +99,10 @@ def _create_secrets() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_at", MOMENT, nullable=False),
         sa.Column("blocked_until", MOMENT, nullable=True),
-        sa.PrimaryKeyConstraint("key", name=op.f("sign_in_failures_pkey")),
+        primary("sign_in_failures", "key"),
         schema="auth",
     )
-    op.create_index(
-        op.f("sign_in_failures_last_at_idx"), "sign_in_failures", ["last_at"], unique=False, schema="auth"
-    )
+    index("auth.sign_in_failures", "last_at")
     op.create_table(
         "one_time_tokens",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -143,7 +110,7 @@ def _create_secrets() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.Column("data", postgresql.JSONB, server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("data", JSON, server_default=NOTHING, nullable=False),
         sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT, nullable=True),
@@ -152,19 +119,11 @@ def _create_secrets() -> None:
             "purpose in ('code', 'password', 'email')", name=op.f("one_time_tokens_purpose_check")
         ),
         _of_a_user("one_time_tokens"),
-        sa.PrimaryKeyConstraint("id", name=op.f("one_time_tokens_pkey")),
+        primary("one_time_tokens", "id"),
         schema="auth",
     )
-    op.create_index(
-        op.f("one_time_tokens_expires_at_idx"), "one_time_tokens", ["expires_at"], unique=False, schema="auth"
-    )
-    op.create_index(
-        op.f("one_time_tokens_tenant_id_user_id_purpose_idx"),
-        "one_time_tokens",
-        ["tenant_id", "user_id", "purpose"],
-        unique=False,
-        schema="auth",
-    )
+    index("auth.one_time_tokens", "expires_at")
+    index("auth.one_time_tokens", "tenant_id", "user_id", "purpose")
     op.create_table(
         "totp",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -174,7 +133,7 @@ def _create_secrets() -> None:
         sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
         sa.Column("confirmed_at", MOMENT, nullable=True),
         _of_a_user("totp"),
-        sa.PrimaryKeyConstraint("tenant_id", "user_id", name=op.f("totp_pkey")),
+        primary("totp", "tenant_id", "user_id"),
         schema="auth",
     )
     op.create_table(
@@ -185,7 +144,7 @@ def _create_secrets() -> None:
         sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
         sa.Column("used_at", MOMENT, nullable=True),
         _of_a_user("recovery_codes"),
-        sa.PrimaryKeyConstraint("tenant_id", "user_id", "hash", name=op.f("recovery_codes_pkey")),
+        primary("recovery_codes", "tenant_id", "user_id", "hash"),
         schema="auth",
     )
 
@@ -289,8 +248,7 @@ def _create_functions() -> None:
         "auth.client_of(uuid)",
         "auth.sweep(timestamptz)",
     ):
-        op.execute(f"revoke execute on function {function} from public")
-        op.execute(f"grant execute on function {function} to groundwork_auth")
+        open_function("auth", function)
 
 
 def _create_sweep() -> None:
@@ -374,8 +332,8 @@ def downgrade() -> None:
     op.drop_column("signing_keys", "active_at", schema="auth")
     op.drop_column("users", "locked_until", schema="auth")
     op.drop_column("users", "email_verified", schema="auth")
-    for index in (
+    for name in (
         "event_store_tenant_id_occurred_at_id_idx",
         "event_store_tenant_id_actor_occurred_at_id_idx",
     ):
-        op.drop_index(index, table_name="event_store", schema="auth")
+        op.drop_index(name, table_name="event_store", schema="auth")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
-from migrations.security import login, tenant_table
+from migrations.security import open_function, tenant_table
+from migrations.shapes import JSON, MOMENT, NOTHING, TEXTS, index, primary, reference, unique
 
 revision = "0008"
 down_revision = "0007"
@@ -62,8 +62,7 @@ def upgrade() -> None:
         tenant_table("workflow", table, rights)
     _create_functions()
     for function in FUNCTIONS:
-        op.execute(f"revoke execute on function {function} from public")
-        op.execute(f"grant execute on function {function} to {login('workflow')}")
+        open_function("workflow", function)
 
 
 def _create_assignments() -> None:
@@ -78,13 +77,11 @@ def _create_assignments() -> None:
         sa.Column("owner", sa.Text(), server_default="", nullable=False),
         sa.Column("comment", sa.Text(), server_default="", nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("assignments_pkey")),
+        sa.Column("at", MOMENT, nullable=False),
+        primary("assignments", "id"),
         schema="workflow",
     )
-    op.create_index(
-        op.f("assignments_task_id_id_idx"), "assignments", ["task_id", "id"], unique=False, schema="workflow"
-    )
+    index("workflow.assignments", "task_id", "id")
 
 
 def _create_calendars() -> None:
@@ -93,12 +90,12 @@ def _create_calendars() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("calendar", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("calendar", JSON, nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("calendars_pkey")),
-        sa.UniqueConstraint("tenant_id", "name", name=op.f("calendars_tenant_id_name_key")),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        primary("calendars", "id"),
+        unique("calendars", "tenant_id", "name"),
         schema="workflow",
     )
 
@@ -110,27 +107,14 @@ def _create_messages() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column(
-            "variables",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
-        ),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("messages_pkey")),
+        sa.Column("variables", JSON, server_default=NOTHING, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        primary("messages", "id"),
         schema="workflow",
     )
-    op.create_index(
-        op.f("messages_expires_at_idx"), "messages", ["expires_at"], unique=False, schema="workflow"
-    )
-    op.create_index(
-        op.f("messages_tenant_id_name_key_id_idx"),
-        "messages",
-        ["tenant_id", "name", "key", "id"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.messages", "expires_at")
+    index("workflow.messages", "tenant_id", "name", "key", "id")
 
 
 def _create_transitions() -> None:
@@ -145,9 +129,9 @@ def _create_transitions() -> None:
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("flow", sa.Text(), nullable=False),
         sa.Column("counter", sa.Integer(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("process_id", "sequence", name=op.f("transitions_pkey")),
+        primary("transitions", "process_id", "sequence"),
         schema="workflow",
     )
 
@@ -165,13 +149,13 @@ def _create_workflows() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
-        sa.Column("published_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("published_at", MOMENT, nullable=True),
         sa.Column("published_by", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("workflows_pkey")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("workflows_tenant_id_id_key")),
-        sa.UniqueConstraint("tenant_id", "key", "number", name=op.f("workflows_tenant_id_key_number_key")),
+        primary("workflows", "id"),
+        unique("workflows", "tenant_id", "id"),
+        unique("workflows", "tenant_id", "key", "number"),
         schema="workflow",
     )
 
@@ -196,51 +180,35 @@ def _create_processes() -> None:
         sa.Column("told", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("recorded", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=False),
         sa.Column("started_by", sa.Text(), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "workflow_id"],
-            ["workflow.workflows.tenant_id", "workflow.workflows.id"],
-            name=op.f("processes_tenant_id_workflow_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("processes_pkey")),
-        sa.UniqueConstraint("tenant_id", "id", name=op.f("processes_tenant_id_id_key")),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT, nullable=True),
+        reference("processes", "workflow_id", "workflow.workflows"),
+        primary("processes", "id"),
+        unique("processes", "tenant_id", "id"),
         schema="workflow",
         postgresql_with={"fillfactor": 70},
     )
-    op.create_index(
-        "processes_business_key_idx",
-        "processes",
-        ["tenant_id", "key", "business_key"],
+    index(
+        "workflow.processes",
+        "tenant_id",
+        "key",
+        "business_key",
+        name="processes_business_key_idx",
+        where="business_key <> '' and status <> 'ended' and parent_id is null",
         unique=True,
-        schema="workflow",
-        postgresql_where=sa.text("business_key <> '' and status <> 'ended' and parent_id is null"),
     )
-    op.create_index(
-        "processes_call_idx",
-        "processes",
-        ["parent_id", "call"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("parent_id is not null"),
+    index("workflow.processes", "parent_id", "call", name="processes_call_idx", where="parent_id is not null")
+    index(
+        "workflow.processes",
+        "tenant_id",
+        "customer_id",
+        "id",
+        name="processes_customer_idx",
+        where="customer_id is not null",
     )
-    op.create_index(
-        "processes_customer_idx",
-        "processes",
-        ["tenant_id", "customer_id", "id"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("customer_id is not null"),
-    )
-    op.create_index(
-        op.f("processes_tenant_id_key_id_idx"),
-        "processes",
-        ["tenant_id", "key", "id"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.processes", "tenant_id", "key", "id")
 
 
 def _create_starts() -> None:
@@ -256,31 +224,14 @@ def _create_starts() -> None:
         sa.Column("event", sa.Integer(), server_default="0", nullable=False),
         sa.Column("cycle", sa.Text(), server_default="", nullable=False),
         sa.Column("fired", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("armed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "workflow_id"],
-            ["workflow.workflows.tenant_id", "workflow.workflows.id"],
-            name=op.f("starts_tenant_id_workflow_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("starts_pkey")),
+        sa.Column("armed_at", MOMENT, nullable=True),
+        sa.Column("due_at", MOMENT, nullable=True),
+        reference("starts", "workflow_id", "workflow.workflows"),
+        primary("starts", "id"),
         schema="workflow",
     )
-    op.create_index(
-        "starts_due_at_idx",
-        "starts",
-        ["due_at"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("due_at is not null"),
-    )
-    op.create_index(
-        op.f("starts_tenant_id_kind_name_idx"),
-        "starts",
-        ["tenant_id", "kind", "name"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.starts", "due_at", where="due_at is not null")
+    index("workflow.starts", "tenant_id", "kind", "name")
 
 
 def _create_decisions() -> None:
@@ -292,13 +243,9 @@ def _create_decisions() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
         sa.Column("rules", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("decisions_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("decisions_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("decisions_process_id_ref_key")),
+        reference("decisions", "process_id", "workflow.processes"),
+        primary("decisions", "id"),
+        unique("decisions", "process_id", "ref"),
         schema="workflow",
     )
 
@@ -314,26 +261,16 @@ def _create_incidents() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("resolved_at", MOMENT, nullable=True),
         sa.Column("resolved", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("incidents_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("incidents_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("incidents_process_id_ref_key")),
+        reference("incidents", "process_id", "workflow.processes"),
+        primary("incidents", "id"),
+        unique("incidents", "process_id", "ref"),
         schema="workflow",
     )
-    op.create_index(
-        op.f("incidents_tenant_id_resolved_id_idx"),
-        "incidents",
-        ["tenant_id", "resolved", "id"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.incidents", "tenant_id", "resolved", "id")
 
 
 def _create_jobs() -> None:
@@ -347,48 +284,20 @@ def _create_jobs() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column(
-            "settings",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
-        ),
-        sa.Column(
-            "variables",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
-        ),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settings", JSON, server_default=NOTHING, nullable=False),
+        sa.Column("variables", JSON, server_default=NOTHING, nullable=False),
+        sa.Column("due_at", MOMENT, nullable=False),
         sa.Column("worker", sa.Text(), server_default="", nullable=False),
         sa.Column("lease", sa.Uuid(), nullable=True),
-        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("jobs_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("jobs_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("jobs_process_id_ref_key")),
+        sa.Column("leased_until", MOMENT, nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        reference("jobs", "process_id", "workflow.processes"),
+        primary("jobs", "id"),
+        unique("jobs", "process_id", "ref"),
         schema="workflow",
     )
-    op.create_index(
-        "jobs_open_idx",
-        "jobs",
-        ["tenant_id", "type", "due_at"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("status = 'open'"),
-    )
-    op.create_index(
-        "jobs_type_idx",
-        "jobs",
-        ["type", "due_at"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("status = 'open'"),
-    )
+    index("workflow.jobs", "tenant_id", "type", "due_at", name="jobs_open_idx", where="status = 'open'")
+    index("workflow.jobs", "type", "due_at", name="jobs_type_idx", where="status = 'open'")
 
 
 def _create_subscriptions() -> None:
@@ -402,22 +311,12 @@ def _create_subscriptions() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("subscriptions_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("subscriptions_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("subscriptions_process_id_ref_key")),
+        reference("subscriptions", "process_id", "workflow.processes"),
+        primary("subscriptions", "id"),
+        unique("subscriptions", "process_id", "ref"),
         schema="workflow",
     )
-    op.create_index(
-        op.f("subscriptions_tenant_id_kind_name_key_idx"),
-        "subscriptions",
-        ["tenant_id", "kind", "name", "key"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.subscriptions", "tenant_id", "kind", "name", "key")
 
 
 def _create_tasks() -> None:
@@ -433,60 +332,25 @@ def _create_tasks() -> None:
         sa.Column("status", sa.Text(), server_default="open", nullable=False),
         sa.Column("assignee", sa.Text(), server_default="", nullable=False),
         sa.Column("owner", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "candidate_users", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
-        sa.Column(
-            "candidate_roles", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("candidate_users", TEXTS, server_default=NOTHING, nullable=False),
+        sa.Column("candidate_roles", TEXTS, server_default=NOTHING, nullable=False),
         sa.Column("priority", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "form", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
-        sa.Column(
-            "variables",
-            postgresql.JSONB(astext_type=sa.Text()),
-            server_default=sa.text("'{}'"),
-            nullable=False,
-        ),
+        sa.Column("due_at", MOMENT, nullable=True),
+        sa.Column("form", JSON, server_default=NOTHING, nullable=False),
+        sa.Column("variables", JSON, server_default=NOTHING, nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("ended_by", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("tasks_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("tasks_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("tasks_process_id_ref_key")),
+        reference("tasks", "process_id", "workflow.processes"),
+        primary("tasks", "id"),
+        unique("tasks", "process_id", "ref"),
         schema="workflow",
     )
-    op.create_index(
-        "tasks_assignee_idx",
-        "tasks",
-        ["tenant_id", "assignee"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("status = 'open'"),
-    )
-    op.create_index(
-        "tasks_open_idx",
-        "tasks",
-        ["tenant_id", "priority", "id"],
-        unique=False,
-        schema="workflow",
-        postgresql_where=sa.text("status = 'open'"),
-    )
-    op.create_index(
-        op.f("tasks_tenant_id_process_id_idx"),
-        "tasks",
-        ["tenant_id", "process_id"],
-        unique=False,
-        schema="workflow",
-    )
+    index("workflow.tasks", "tenant_id", "assignee", name="tasks_assignee_idx", where="status = 'open'")
+    index("workflow.tasks", "tenant_id", "priority", "id", name="tasks_open_idx", where="status = 'open'")
+    index("workflow.tasks", "tenant_id", "process_id")
 
 
 def _create_timers() -> None:
@@ -498,17 +362,13 @@ def _create_timers() -> None:
         sa.Column("ref", sa.Text(), nullable=False),
         sa.Column("node", sa.Text(), nullable=False),
         sa.Column("purpose", sa.Text(), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["tenant_id", "process_id"],
-            ["workflow.processes.tenant_id", "workflow.processes.id"],
-            name=op.f("timers_tenant_id_process_id_fkey"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("timers_pkey")),
-        sa.UniqueConstraint("process_id", "ref", name=op.f("timers_process_id_ref_key")),
+        sa.Column("due_at", MOMENT, nullable=False),
+        reference("timers", "process_id", "workflow.processes"),
+        primary("timers", "id"),
+        unique("timers", "process_id", "ref"),
         schema="workflow",
     )
-    op.create_index(op.f("timers_due_at_idx"), "timers", ["due_at"], unique=False, schema="workflow")
+    index("workflow.timers", "due_at")
 
 
 def _create_functions() -> None:
