@@ -4,8 +4,9 @@ bounded.
     program = compile("order.total > 100.0 && order.country in ['CH', 'DE']", declarations={...})
     program.evaluate({"order": {"total": 120.0, "country": "CH"}})
 
-Everything of CEL but protobuf messages and optional values, which are refused by name. Source: the CEL
-language definition (github.com/google/cel-spec).
+Everything of CEL but protobuf messages and optional values, which are refused by name, and the functions on
+strings of its common extensions (`common.cel.texts`). Source: the CEL language definition
+(github.com/google/cel-spec).
 """
 
 from common.cel.durations import Duration

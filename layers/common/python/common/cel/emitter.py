@@ -250,8 +250,10 @@ class Emitter:
         if len(operands) == 1:
             only = operands[0]
             return lambda frame: function(only(frame), frame, at)
-        first, second = operands
-        return lambda frame: function(first(frame), second(frame), frame, at)
+        if len(operands) == 2:
+            first, second = operands
+            return lambda frame: function(first(frame), second(frame), frame, at)
+        return lambda frame: function(*[operand(frame) for operand in operands], frame, at)
 
     def _matches(self, text: Evaluate, pattern: Evaluate, at: int) -> Evaluate:
         self.metered = True

@@ -22,6 +22,7 @@ from common.cel.durations import NANOSECONDS, Duration
 from common.cel.errors import CelEvaluationError
 from common.cel.limits import Meter
 from common.cel.operators import METER, Frame, charge, no_overload
+from common.cel.texts import TEXTS
 from common.cel.timestamps import Calendar, Timestamp
 from common.cel.types import CelType
 from common.cel.values import is_list, is_map, type_of
@@ -115,6 +116,7 @@ FUNCTIONS: Mapping[tuple[str, bool, int], Function] = {
     ("startsWith", True, 2): _text_test("startsWith", str.startswith),
     ("endsWith", True, 2): _text_test("endsWith", str.endswith),
     ("contains", True, 2): _text_test("contains", str.__contains__),
+    **TEXTS,
     **_calendar_part("getFullYear", lambda local: local.year),
     **_calendar_part("getMonth", lambda local: local.month - 1),
     **_calendar_part("getDate", lambda local: local.day),
@@ -128,5 +130,7 @@ FUNCTIONS: Mapping[tuple[str, bool, int], Function] = {
 }
 """By name, whether called on a receiver, and number of operands. `matches`, bounded per program, is apart."""
 
-UNMETERED = frozenset(key for key in FUNCTIONS if key[2] == 1) - {("string", False, 1), ("bytes", False, 1)}
+UNMETERED = frozenset(
+    key for key in FUNCTIONS.keys() - TEXTS.keys() if key[2] == 1 and key[0] not in ("string", "bytes")
+)
 """The functions whose cost does not grow with their operands."""

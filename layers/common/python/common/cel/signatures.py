@@ -6,6 +6,7 @@ run time is in `operators`, `conversions` and `functions`.
 
 from collections.abc import Mapping
 
+from common.cel.texts import SIGNATURES
 from common.cel.types import (
     BOOL,
     BYTES,
@@ -84,6 +85,7 @@ RECEIVER: Mapping[str, tuple[Overload, ...]] = {
     "startsWith": _MATCHES,
     "endsWith": _MATCHES,
     "contains": _MATCHES,
+    **SIGNATURES,
     "getFullYear": _CALENDAR,
     "getMonth": _CALENDAR,
     "getDate": _CALENDAR,
