@@ -28,7 +28,14 @@ class Asked(NamedTuple):
         return Choice(self.field, option, selection or self.field.selection, self.others)
 
 
-Open = list[tuple[Asked, Priced]]
+class Open(NamedTuple):
+    """A field that can be resolved in several ways: the options that resolve it whole, with what each costs,
+    and all that can be entered.
+    """
+
+    asked: Asked
+    priced: Priced
+    usable: tuple[Option, ...]
 
 
 class Assignment(NamedTuple):
@@ -73,7 +80,7 @@ class _Chooser:
         requests. As that depends on where one begins, each site is tried as the first.
         """
         cost, choices = found.cost or FREE, found.choices
-        open_fields: Open = []
+        open_fields: list[Open] = []
         to_split: list[tuple[Asked, list[Option]]] = []
         for asked in later:
             usable = [
@@ -82,8 +89,8 @@ class _Chooser:
             priced = [(price, each) for each in usable if (price := self.price(asked.by(each))) is not None]
             if not priced:
                 to_split.append((asked, usable))
-            elif len(priced) > 1:
-                open_fields.append((asked, priced))
+            elif len(usable) > 1:
+                open_fields.append(Open(asked, priced, tuple(usable)))
             else:
                 cost = cost.also(priced[0][0])
                 choices.append(asked.by(priced[0][1]))
@@ -98,11 +105,11 @@ class _Chooser:
             choices += rest
         return Assignment(cost, choices)
 
-    def settle(self, open_fields: Open, cost: Cost) -> tuple[Cost, list[Choice]]:
+    def settle(self, open_fields: list[Open], cost: Cost) -> tuple[Cost, list[Choice]]:
         """Choose for the fields that can be resolved in several ways."""
         demand: dict[Site, int] = {}
-        for _, priced in open_fields:
-            for _, option in priced:
+        for field in open_fields:
+            for _, option in field.priced:
                 demand[option.site] = demand.get(option.site, 0) + 1
         best = self.greedy(open_fields, cost, demand, None)
         if best[0].rank(cost.requests)[0] >= 1 and len(open_fields) > 1:
@@ -111,17 +118,19 @@ class _Chooser:
         return best
 
     def greedy(
-        self, open_fields: Open, cost: Cost, demand: dict[Site, int], first: Site | None
+        self, open_fields: list[Open], cost: Cost, demand: dict[Site, int], first: Site | None
     ) -> tuple[Cost, list[Choice]]:
         """Choose field by field, as if `first` had been entered already."""
         choices: list[Choice] = []
         made = cost.requests | self.entry(first).requests if first is not None else cost.requests
-        for asked, priced in open_fields:
-            price, option = min(priced, key=lambda each: (each[0].rank(made), -demand[each[1].site]))
-            parts = [asked.by(option)]
+        for field in open_fields:
+            price, option = min(field.priced, key=lambda each: (each[0].rank(made), -demand[each[1].site]))
+            parts = [field.asked.by(option)]
             if not price.requests <= made:
-                free = self.free_parts(asked, priced, made)
-                parts, price = (free, FREE) if free is not None else (parts, price)
+                free = self.free_parts(field, made)
+                spared = self.price_all(free) if free is not None else None
+                if free is not None and spared is not None and spared.rank(made) < price.rank(made):
+                    parts, price = free, spared
             cost = cost.also(price)
             made = made | price.requests
             choices += parts
@@ -151,15 +160,17 @@ class _Chooser:
             entry = needed.also(Cost(frozenset(((level, option.site.graph),))))
         return entry.also(below.after(level))
 
-    def free_parts(self, asked: Asked, priced: Priced, made: Requests) -> list[Choice] | None:
-        """Resolve a field in parts at sites that are asked anyway, if that spares further requests. Not
-        for lists: their items are better told apart by keys.
+    def free_parts(self, field: Open, made: Requests) -> list[Choice] | None:
+        """Resolve a field in parts, each at a site that needs nothing more for its part: sites that are
+        asked anyway first. Not for lists: their items are better told apart by keys.
         """
-        field = asked.field
-        if field.selection is None or field.distinct or self.estimator.is_list(self.stand.owner, field):
+        asked = field.asked
+        if asked.field.selection is None or asked.field.distinct:
             return None
-        at_hand = [each for _, each in priced if each.requires is None and self.is_made(each, made)]
-        return self.parts(asked, at_hand, NO_REQUESTS, only_free=True) if len(at_hand) > 1 else None
+        if self.estimator.is_list(self.stand.owner, asked.field):
+            return None
+        able = [each for each in field.usable if each.requires is None]
+        return self.parts(asked, able, made, only_free=True) if len(able) > 1 else None
 
     def split(self, asked: Asked, options: list[Option], cost: Cost) -> tuple[Cost, list[Choice]] | None:
         """Resolve one field at several sites, each for a part of its selection: how types without keys are

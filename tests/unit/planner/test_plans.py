@@ -112,6 +112,14 @@ def test_conditions_that_hold_anyway_are_not_repeated_and_what_they_exclude_is_n
     assert requests("shop", query) == [("users", "query($x:Boolean!){me@include(if:$x){email}}", ())]
 
 
+@pytest.mark.parametrize(
+    "query", ["{ spot { height owner { age } } }", "{ mark spot { height owner { age } } }"]
+)
+def test_a_shared_value_is_taken_in_parts_at_once_rather_than_one_after_the_other(query):
+    found = requests("joined", query)
+    assert sorted((name, after) for name, _, after in found) == [("north", ()), ("south", ())]
+
+
 def test_types_that_a_shared_value_cannot_have_do_not_keep_its_parts_from_being_joined():
     query = "{ found { ... on Spot { height depth } ... on Note { text } ... on Trace { age } } }"
     assert names("joined", query) == ["north", "south"]
