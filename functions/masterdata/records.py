@@ -45,6 +45,9 @@ from masterdata.types import Kept, New
 N = TypeVar("N", bound=New)
 R = TypeVar("R", bound=Kept)
 
+_TRANSACTION = cast(func.pg_current_xact_id(), Text)
+"""The id of the transaction, told by what writes in it."""
+
 
 class Records(Generic[N, R]):
     """The records of one entity: rows of a table, told as a struct.
@@ -73,7 +76,7 @@ class Records(Generic[N, R]):
         with timed(entity.one, "create"):
             entity.rules.before_write(work, None, new)
             row = self.row(new) | self.birth(work)
-            [[body]] = self._insertion(tuple(row)).rows(work, _bound(row))
+            [[body, work.transaction]] = self._insertion(tuple(row)).rows(work, _bound(row))
             record = self.told(body)
         work.emit(telling(entity.events.created, record))
         return record
@@ -190,13 +193,13 @@ class Records(Generic[N, R]):
         if not written:
             expected.check(self.get(work, before.id).version)
             raise Conflict("Another change came first; read it again and repeat yours.")
-        [[body]] = written
+        [[body, work.transaction]] = written
         return self.told(body)
 
     def _insertion_of(self, names: tuple[str, ...]) -> Prepared:
         """The statement that inserts these columns and tells the record."""
         insertion = self.entity.table.insert().values(self._parameters(names)).returning(*self.columns)
-        return Prepared(told_rows(insertion.cte("r")))
+        return Prepared(told_rows(insertion.cte("r"), _TRANSACTION))
 
     def _update_of(self, names: tuple[str, ...]) -> Prepared:
         """The statement that changes these columns of one version and tells the record."""
@@ -211,7 +214,7 @@ class Records(Generic[N, R]):
             .values(self._parameters(names))
             .returning(*self.columns)
         )
-        return Prepared(told_rows(change.cte("r")))
+        return Prepared(told_rows(change.cte("r"), _TRANSACTION))
 
     def _parameters(self, names: tuple[str, ...]) -> dict[str, BindParameter[Any]]:
         columns = self.entity.table.c

@@ -95,10 +95,10 @@ def records(envelopes: Sequence[Envelope]) -> str:
     return msgspec.json.encode(found).decode()
 
 
-def append(connection: Connection, schema: str, envelopes: Sequence[Envelope]) -> str:
-    """Store the events, and queue them for the relay: one statement for all. Gives the transaction's id."""
-    appended = connection.execute(_append_to(schema), {"records": records(envelopes)})
-    return str(appended.scalars().first())
+def append(connection: Connection, schema: str, appended: str) -> str:
+    """Store and queue :func:`records` for the relay: one statement for all. Gives the transaction's id."""
+    found = connection.execute(_append_to(schema), {"records": appended})
+    return str(found.scalars().first())
 
 
 def append_and_commit(connection: Connection, schema: str, appended: str) -> None:

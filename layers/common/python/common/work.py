@@ -60,6 +60,8 @@ class Work:
         self.live_keys: frozenset[str] = frozenset()
         self.opened: Any = None
         """What the opening round trip answered to the expression that came along with it."""
+        self.transaction = ""
+        """The transaction's id, where a statement that writes has told it: the commit need not ask."""
         self.committing = False
         """Whether a commit was sent: if its answer is lost, nobody knows whether it happened."""
 
@@ -224,13 +226,14 @@ class Work:
             self.begin()
         if self._transaction is None or self._connection is None:
             return
-        if self._events and metrics.pending():
-            transaction = outbox.append(self._connection, self._service, self._events)
+        records = outbox.records(self._events) if self._events else ""
+        if records and metrics.pending():
+            if not self.transaction:
+                self.transaction, records = outbox.append(self._connection, self._service, records), ""
             # Whether what this counts happened, the collector learns from the database: a container that is
             # killed on its way from the commit to its log has counted all the same.
-            metrics.flush(str(uuid7()), transaction=transaction, correlation_id=self.correlation)
-        elif self._events:
-            records = outbox.records(self._events)
+            metrics.flush(str(uuid7()), transaction=self.transaction, correlation_id=self.correlation)
+        if records:
             self.committing = True
             with _as_told("append events and commit"):
                 outbox.append_and_commit(self._connection, self._service, records)
@@ -251,6 +254,7 @@ class Work:
 
     def _close(self) -> None:
         connection, self._connection, self._transaction = self._connection, None, None
+        self.transaction = ""
         self._events.clear()
         self._versions.clear()
         if connection is not None:
