@@ -233,7 +233,9 @@ def _search(platform: Platform) -> list[tuple[str, list[str]]]:
             ("one by parts of two words", [name[:4], mail[2:7]]),
             ("a common and a rare word", [trade, name]),
             ("two common words", [trade, place]),
+            ("one common word", [trade]),
             ("a misspelt e-mail", [mail[:-1] + "x"]),
+            ("a misspelt common word", [trade[:-1] + "q"]),
         ):
             asked = {"p": [f"%{term}%" for term in terms], "q": " ".join(terms)}
             times, rows = [], 0
