@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -110,13 +111,19 @@ def assignments_of(id: UUID, paging: Paging, work: Work) -> Page[Assignment]:  #
     return page(rows, paging.limit, scope, lambda row: [row.id], _assignment)
 
 
+TaskRow: Any = namedtuple("TaskRow", [*Task.__struct_fields__, "ref"])  # type: ignore[misc]
+"""A task as it is told, and the engine's name for it."""
+
+COLUMNS: Final = ", ".join(TaskRow._fields)
+_READ = f"select {COLUMNS} from workflow.tasks where tenant_id = $1 and id = $2"  # noqa: S608 - names of ours
+
+
 def row_of(work: Work, identifier: UUID) -> Any:
     """A task's row; 404 if the tenant has none such."""
-    statement = select(tasks).where(tasks.c.tenant_id == work.tenant, tasks.c.id == identifier)
-    row = work.execute(statement).one_or_none()
-    if row is None:
+    found = work.rows(_READ, (work.tenant, identifier))
+    if not found:
         raise NotFound(f"There is no task {identifier}.")
-    return row
+    return TaskRow(*found[0])
 
 
 def told(row: Any) -> Task:

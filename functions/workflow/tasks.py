@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from common.errors import Conflict
 from common.identifiers import uuid7
@@ -18,12 +18,21 @@ from workflow import tables as rows
 from workflow.engine import triggers as on
 from workflow.errors import FormInvalid, NotYours, Over, Taken
 from workflow.events import ADVANCING, TaskAssigned, TaskEscalated
-from workflow.inbox import Task, row_of, told
+from workflow.inbox import COLUMNS, Task, TaskRow, row_of, told
 from workflow.moving import Mover
 from workflow.people import Person
 
 ASSIGN = "workflow.task.assign"
 ATTEMPTS = 5
+
+_RECORD = f"""
+with recorded as (
+    insert into workflow.assignments
+        (id, tenant_id, process_id, task_id, action, assignee, owner, comment, actor, at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+)
+select {COLUMNS} from workflow.tasks where tenant_id = $2 and id = $4
+"""  # noqa: S608 - names of ours
 
 Comment = Annotated[str, Meta(max_length=2000)]
 
@@ -121,8 +130,7 @@ def complete(id: UUID, done: Completion, work: Work) -> Task:  # noqa: A002
         raise FormInvalid([(f"/variables{pointer}", detail) for pointer, detail in errors])
     trigger = on.TaskCompleted(at=work.now, task=row.ref, variables=done.variables)
     Mover(work).send(row.process_id, trigger, holder=row.assignee or me.id)
-    _record(work, row, _Change("completed", row.assignee or me.id, row.owner))
-    return told(row_of(work, id))
+    return told(_record(work, row, _Change("completed", row.assignee or me.id, row.owner)))
 
 
 @operation(
@@ -195,20 +203,11 @@ def _demand_holder(row: Any, me: Person, work: Work) -> None:
     raise NotYours("Claim the task first.")
 
 
-def _record(work: Work, row: Any, change: _Change) -> None:
-    entry = {
-        "id": uuid7(),
-        "tenant_id": work.tenant,
-        "process_id": row.process_id,
-        "task_id": row.id,
-        "action": change.action,
-        "assignee": change.assignee,
-        "owner": change.owner,
-        "comment": change.comment,
-        "actor": work.principal.name,
-        "at": work.now,
-    }
-    work.execute(insert(rows.assignments).values(entry))
+def _record(work: Work, row: Any, change: _Change) -> Any:
+    """Enters in a task's history what was done with it; the task as it is now."""
+    said = (change.action, change.assignee, change.owner, change.comment, work.principal.name, work.now)
+    values = (uuid7(), work.tenant, row.process_id, row.id, *said)
+    return TaskRow(*work.rows(_RECORD, values)[0])
 
 
 def _tell(work: Work, row: Any, change: _Change) -> None:
