@@ -45,7 +45,7 @@ class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
     explanation: list[RuleExplanation] | UnsetType = UNSET
     """On request: each rule with its conditions' verdicts, and for one that did not fire, what stopped it.
 
-    Of a set of more than 500 rules, those that fired and the first of the others.
+    Of a large set, those that fired and the first of the others.
     """
     unexplained: int = 0
     """Rules that ``explanation`` leaves out; ``GET /rules/evaluations/{id}/explanation`` has them all."""
@@ -54,9 +54,10 @@ class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """One decision to make."""
+    """One decision to make. ``ignore_unknown`` passes over facts that the set does not declare."""
 
     facts: dict[str, Any]
+    ignore_unknown: bool = False
     moment: datetime | None = None
     id: UUID | None = None
 
@@ -82,8 +83,8 @@ def _run(compiled: Compiled, facts: dict[str, Any], moment: datetime) -> _Run:
     return _Run(found, [], lambda rules: matcher.explain(rules, facts, found.fired, moment=moment))
 
 
-def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: bool = False) -> Decision:
-    """Decide one; facts that do not fit make a refused decision, which says why."""
+def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: int = 0) -> Decision:
+    """Decide one and explain so many rules; facts that do not fit make a refusal, which says why."""
     common: dict[str, Any] = {
         "id": asked.id or uuid7(),
         "rule_set": compiled.rule_set.name,
@@ -91,12 +92,13 @@ def decide(compiled: Compiled, asked: Asked, now: datetime, *, explained: bool =
         "evaluated_at": now,
     }
     try:
+        compiled.admission.check(asked.facts, ignore_unknown=asked.ignore_unknown)
         run = _run(compiled, asked.facts, asked.moment or now)
     except (Invalid, MomentRequired) as problem:
         return Decision(status="refused", outputs={}, fired=[], error=problem.detail, **common)
     found = run.evaluation
     if explained:
-        chosen = _first(compiled, found.fired)
+        chosen = _first(compiled, found.fired, explained)
         common["explanation"] = run.explain(chosen)
         common["unexplained"] = len(compiled.rule_set.rules) - len(chosen)
     return Decision(
@@ -118,19 +120,15 @@ def explain(
     return _run(compiled, facts, moment).explain(rules)
 
 
-def _first(compiled: Compiled, fired: Sequence[str]) -> list[str]:
+def _first(compiled: Compiled, fired: Sequence[str], most: int) -> list[str]:
     """The rules that one answer explains, in the set's order: all that fired, the first of the others."""
-    room = EXPLAINED - len(fired)
+    room = most - len(fired)
     chosen = set(fired)
     for rule in compiled.rule_set.rules:
         if room > 0 and rule.id not in chosen:
             chosen.add(rule.id)
             room -= 1
     return [rule.id for rule in compiled.rule_set.rules if rule.id in chosen]
-
-
-EXPLAINED = 500
-"""Rules that one answer explains, besides further ones that fired; the explanation by pages has them all."""
 
 
 def keep(

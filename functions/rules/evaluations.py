@@ -28,6 +28,10 @@ from rules.tables import evaluations, rule_sets
 EVALUATE = "rules.evaluation.create"
 READ = "rules.evaluation.read"
 BATCH = 1000
+EXPLAINED = 500
+"""Rules that one answer explains, besides further ones that fired; the explanation by pages has them all."""
+EXPLAINED_IN_BATCH = 5000
+"""Of a batch, over all its answers together."""
 UNDER = 100
 """Evaluations told of one process."""
 
@@ -97,11 +101,12 @@ class StoredEvaluation(Struct, frozen=True, kw_only=True):
 def evaluate(id: str, question: Question, work: Work, explain: bool = False) -> Decision:  # noqa: A002
     """Decide over some facts. With `explain`: every condition's verdict, and why a rule did not fire.
 
-    Facts that do not fit the set's declaration are refused with 422; the evaluation is kept all the same.
+    Facts that do not fit the set's declaration, or that it does not know, are refused with 422; the
+    evaluation is kept all the same.
     """
     compiled = matchers.current(work, sets.active(work, id), question.version)
     asked = Asked(facts=question.facts, moment=question.moment)
-    decision = evaluating.decide(compiled, asked, work.now, explained=explain)
+    decision = evaluating.decide(compiled, asked, work.now, explained=EXPLAINED if explain else 0)
     evaluating.keep(work, compiled, [(asked, decision)])
     if decision.status == "refused":
         raise EvaluationRefused(decision.error or "", evaluation=str(decision.id))
@@ -117,13 +122,14 @@ def evaluate(id: str, question: Question, work: Work, explain: bool = False) -> 
     memory=1024,
     timeout=29,
 )
-def evaluate_batch(id: str, questions: Questions, work: Work) -> Decisions:  # noqa: A002
-    """Decide over up to 1,000 sets of facts, all by one version, each by itself."""
+def evaluate_batch(id: str, questions: Questions, work: Work, explain: bool = False) -> Decisions:  # noqa: A002
+    """Decide over up to 1,000 sets of facts, all by one version, each by itself; `explain` as with one."""
     compiled = matchers.current(work, sets.active(work, id), questions.version)
+    explained = max(1, min(EXPLAINED, EXPLAINED_IN_BATCH // len(questions.items))) if explain else 0
     made = []
     for facts in questions.items:
         asked = Asked(facts=facts, moment=questions.moment)
-        made.append((asked, evaluating.decide(compiled, asked, work.now)))
+        made.append((asked, evaluating.decide(compiled, asked, work.now, explained=explained)))
     evaluating.keep(work, compiled, made)
     return Decisions([decision for _, decision in made])
 
@@ -138,7 +144,10 @@ def evaluate_batch(id: str, questions: Questions, work: Work) -> Decisions:  # n
     body_limit=524_288,
 )
 def request(order: Order, work: Work) -> Response[StoredEvaluation]:
-    """Ask for a decision without waiting: it comes as the event `rules.evaluation.completed`, and by GET."""
+    """Ask for a decision without waiting: it comes as the event `rules.evaluation.completed`, and by GET.
+
+    Facts that the set does not know are passed over; those that do not fit make a refused evaluation.
+    """
     owner = sets.active(work, order.rule_set)
     compiled = matchers.current(work, owner, order.version)
     identifier = uuid7()
@@ -189,7 +198,8 @@ def answer(asked: EvaluationRequested, work: Work) -> None:
             )
         )
         return
-    wanted = Asked(facts=asked.facts, id=asked.id)
+    # A process shows all its variables, of which a rule set knows some.
+    wanted = Asked(facts=asked.facts, id=asked.id, ignore_unknown=True)
     decision = evaluating.decide(compiled, wanted, work.now)
     evaluating.keep(work, compiled, [(wanted, decision)], reply_to=asked.reply_to, pending=True)
 

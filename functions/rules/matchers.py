@@ -1,4 +1,4 @@
-"""Published versions, compiled and kept by their id: a published version never changes."""
+"""Published versions, compiled and kept by set and number: a published version never changes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from common.work import Work
 from rules import metrics
 from rules.engine.compile import compile_rules
 from rules.engine.evaluate import Matcher
+from rules.engine.fields import Admission
 from rules.engine.model import Expression, RuleSet, walk
 from rules.engine.model import Row as Test
 from rules.errors import NotPublished
@@ -30,6 +31,7 @@ class Compiled:
         self.number = number
         self.rule_set = rule_set
         self.matcher: Matcher = compile_rules(rule_set)
+        self.admission = Admission(rule_set.facts)
         self.conditions = sum(
             isinstance(node, Test | Expression)
             for rule in rule_set.rules
@@ -42,7 +44,7 @@ class Compiled:
         }
 
 
-_kept: OrderedDict[UUID, Compiled] = OrderedDict()
+_kept: OrderedDict[tuple[UUID, int], Compiled] = OrderedDict()
 
 
 def current(work: Work, owner: Row[Any], number: int | None = None) -> Compiled:
@@ -50,22 +52,22 @@ def current(work: Work, owner: Row[Any], number: int | None = None) -> Compiled:
     wanted = number or owner.published
     if wanted is None:
         raise NotPublished("The rule set was never published; publish it first.")
-    place = (
-        rule_set_versions.c.tenant_id == work.tenant,
-        rule_set_versions.c.set_id == owner.id,
-        rule_set_versions.c.number == wanted,
-    )
-    identifier = work.execute(select(rule_set_versions.c.id).where(*place)).scalar_one_or_none()
-    if identifier is None:
-        raise NotPublished(f"The rule set has no version {wanted}.")
-    if (found := _kept.get(identifier)) is not None:
-        _kept.move_to_end(identifier)
+    if (found := _kept.get((owner.id, wanted))) is not None:
+        _kept.move_to_end((owner.id, wanted))
         metrics.cache_hits_total.inc()
         return found
+    document = work.execute(
+        select(rule_set_versions.c.document).where(
+            rule_set_versions.c.tenant_id == work.tenant,
+            rule_set_versions.c.set_id == owner.id,
+            rule_set_versions.c.number == wanted,
+        )
+    ).scalar_one_or_none()
+    if document is None:
+        raise NotPublished(f"The rule set has no version {wanted}.")
     metrics.cache_misses_total.inc()
-    document = work.execute(select(rule_set_versions.c.document).where(*place)).scalar_one()
     made = Compiled(owner.id, wanted, msgspec.convert(document, RuleSet))
-    _kept[identifier] = made
+    _kept[owner.id, wanted] = made
     if len(_kept) > KEPT:
         _kept.popitem(last=False)
     return made

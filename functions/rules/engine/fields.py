@@ -187,22 +187,29 @@ def overlaps(path: str, other: str) -> bool:
     return path == other or other.startswith(f"{path}.") or path.startswith(f"{other}.")
 
 
-def admit(schema: Mapping[str, Fact], facts: Mapping[str, Any], limits: Limits = LIMITS) -> None:
-    """Refuse facts that the schema does not know or that do not fit it (:class:`InvalidFacts`)."""
-    roots: dict[str, Any] = {}
-    for name in schema:
-        node = roots
-        *parents, last = name.split(".")
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = None
-    _admit_members(roots, facts, "")
-    for name, fact in schema.items():
-        field = Field(name, fact, limits)
-        field.exact(field.raw(facts))
+class Admission:
+    """What facts a schema takes: those that it declares, as it declares them, whether or not a rule asks."""
+
+    def __init__(self, schema: Mapping[str, Fact], limits: Limits = LIMITS) -> None:
+        self._fields = [Field(name, fact, limits) for name, fact in schema.items()]
+        self._members: dict[str, Any] = {}
+        """The declared names, those of an object's members below it; None for what has no members."""
+        for field in self._fields:
+            node = self._members
+            *parents, last = field.path
+            for parent in parents:
+                node = node.setdefault(parent, {})
+            node[last] = None
+
+    def check(self, facts: Mapping[str, Any], *, ignore_unknown: bool = False) -> None:
+        """Refuse facts that are unknown, unless these are ignored, or do not fit (:class:`InvalidFacts`)."""
+        if not ignore_unknown:
+            _refuse_unknown(self._members, facts, "")
+        for field in self._fields:
+            field.exact(field.raw(facts))
 
 
-def _admit_members(known: dict[str, Any], facts: Mapping[str, Any], prefix: str) -> None:
+def _refuse_unknown(known: dict[str, Any], facts: Mapping[str, Any], prefix: str) -> None:
     for name, value in facts.items():
         path = f"{prefix}{name}"
         if name not in known:
@@ -211,7 +218,7 @@ def _admit_members(known: dict[str, Any], facts: Mapping[str, Any], prefix: str)
         if members is not None and value is not None:
             if not isinstance(value, Mapping):
                 raise InvalidFacts(path, "must be an object.")
-            _admit_members(members, value, f"{path}.")
+            _refuse_unknown(members, value, f"{path}.")
 
 
 class Binder:

@@ -125,7 +125,7 @@ def test_facts_that_do_not_fit_are_refused_and_the_evaluation_kept(
         {"country": 7, "amount": 1},
         {"country": "CH", "amount": True},
         {"country": "CH"},
-        {"x": 1},
+        {"country": "CH", "amount": 1, "colour": "red"},
     ):
         refused = owner.call(evaluations.evaluate, {"facts": facts}, path=discount)
         problem = refused.problem(422, "evaluation_refused")
@@ -139,6 +139,13 @@ def test_a_batch_decides_each_by_itself(owner: Caller, discount: dict[str, str])
     told = owner.call(evaluations.evaluate_batch, {"items": items}, path=discount).ok()["items"]
     assert [each["status"] for each in told] == ["completed", "refused", "completed"]
     assert [each["outputs"].get("percent") for each in told] == [5, None, 10]
+    explained = owner.call(
+        evaluations.evaluate_batch, {"items": items[::2]}, path=discount, query={"explain": "true"}
+    ).ok()["items"]
+    assert [[each["fired"] for each in told["explanation"]] for told in explained] == [
+        [False, True],
+        [True, False],
+    ]
 
 
 def test_a_draft_decides_nothing_until_it_is_published(owner: Caller, discount: dict[str, str]) -> None:
