@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import pytest
@@ -69,14 +71,16 @@ def probe(
     refusals: Iterable[str] = REFUSALS,
     without: Iterable[str] = (),
     document: Callable[[dict[str, Any]], None] | None = None,
+    prepare: Callable[[Any], None] | None = None,
     checks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Findings:
     """Hold the services' operations whose path begins with the expression ``path`` to their document.
 
     ``token`` is whose requests they are, by default the owner's of a new tenant. ``refusals`` are the
     statuses that good data may get. ``without`` are expressions of paths to leave out, such as what signs the
-    prober out. ``document`` may narrow the document in place, for example to an id that exists. ``checks``
-    are settings laid over the ones here.
+    prober out. ``document`` may narrow the document in place, for example to an id that exists. ``prepare``
+    may change each request (schemathesis' ``Case``) before it is sent, for example to a code that is not
+    taken. ``checks`` are settings laid over the ones here.
     """
     schemathesis = pytest.importorskip("schemathesis")
     from schemathesis.engine import events, from_schema
@@ -93,15 +97,41 @@ def probe(
         schema = schema.exclude(path_regex=expression)
     findings = Findings()
     breaches: dict[str, None] = {}
-    for event in from_schema(schema).execute():
-        if isinstance(event, events.ScenarioFinished):
-            breaches.update(dict.fromkeys(_read(event.recorder, findings)))
-        elif isinstance(event, events.NonFatalError):
-            breaches[f"schemathesis failed on {event.label}: {event.value}"] = None
-        elif isinstance(event, events.FatalError):
-            breaches[f"schemathesis failed: {event.exception}"] = None
+    with _prepared(prepare):
+        for event in from_schema(schema).execute():
+            if isinstance(event, events.ScenarioFinished):
+                breaches.update(dict.fromkeys(_read(event.recorder, findings)))
+            elif isinstance(event, events.NonFatalError):
+                breaches[f"schemathesis failed on {event.label}: {event.value}"] = None
+            elif isinstance(event, events.FatalError):
+                breaches[f"schemathesis failed: {event.exception}"] = None
     findings.breaches = list(breaches)
     return findings
+
+
+@contextmanager
+def _prepared(prepare: Callable[[Any], None] | None) -> Iterator[None]:
+    """Let each request be changed before it is sent; schemathesis asks a hook that is everybody's.
+
+    Idempotency keys are drawn alike for different requests, which would be all that is seen of them.
+    """
+    import schemathesis
+    from schemathesis import hooks
+
+    numbers = count()
+
+    def before_call(_context: Any, case: Any, _options: Any) -> None:
+        headers = case.headers or {}
+        if 1 <= len(headers.get("Idempotency-Key", "")) < 200:
+            headers["Idempotency-Key"] += f"-{next(numbers)}"
+        if prepare is not None:
+            prepare(case)
+
+    schemathesis.hook(before_call)
+    try:
+        yield
+    finally:
+        hooks.unregister(before_call)
 
 
 def _configuration(

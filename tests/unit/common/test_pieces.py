@@ -53,6 +53,11 @@ class TestEntityTags:
         with pytest.raises(PreconditionFailed):
             etag.IfMatch.of('W/"3"').check(3)
 
+    @pytest.mark.parametrize("header", ["", "7", 'x"7"', '"7" "8"', '"7",', '*, "7"'])
+    def test_what_is_no_list_of_tags_is_refused(self, header: str) -> None:
+        with pytest.raises(BadRequest):
+            etag.IfMatch.of(header)
+
     def test_none_at_all_is_asked_for(self) -> None:
         with pytest.raises(PreconditionRequired):
             etag.IfMatch.of(None)

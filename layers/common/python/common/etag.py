@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from common.errors import BadRequest, PreconditionFailed, PreconditionRequired
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+IF_MATCH = r'^(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)$'
+"""What ``If-Match`` holds (RFC 9110, section 13.1.1)."""
+_IF_MATCH = re.compile(IF_MATCH)
 
 
 def etag(version: int) -> str:
@@ -26,13 +29,12 @@ class IfMatch:
         """Parse the header; absent is 428, malformed 400."""
         if header is None:
             raise PreconditionRequired("Send If-Match with the ETag you read, so that no change is lost.")
+        if _IF_MATCH.fullmatch(header.strip()) is None:
+            raise BadRequest('If-Match holds no entity tag; it looks like "7", with the quotes.')
         if header.strip() == "*":
             return cls(frozenset("*"))
         # Weak tags never match strongly (RFC 9110, 8.8.3.2), so they are read and dropped.
-        found = _TAG.findall(header)
-        if not found:
-            raise BadRequest('If-Match holds no entity tag; it looks like "7", with the quotes.')
-        return cls(frozenset(tag for weak, tag in found if not weak))
+        return cls(frozenset(tag for weak, tag in _TAG.findall(header) if not weak))
 
     def check(self, version: int) -> None:
         """Raise 412 unless the present version is among those accepted."""

@@ -10,6 +10,7 @@ import msgspec
 
 from common.binding import FORM, Parameter, parameters, payload
 from common.errors import MEDIA_TYPE
+from common.etag import IF_MATCH
 from common.events import type_of_struct
 from common.operation import PUBLIC, SELF, Operation, Route
 from common.paging import MAX_LIMIT
@@ -94,7 +95,7 @@ _IF_MATCH = {
     "in": "header",
     "required": True,
     "description": "The ETag that was read.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": IF_MATCH},
 }
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
