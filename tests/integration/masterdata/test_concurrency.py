@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,24 +27,64 @@ class Editor:
 
     def __init__(self, owner: Caller, place: dict[str, str]) -> None:
         self.owner, self.place, self.tag, self.seen = owner, place, "", dict[str, Any]()
+        self.look()
 
     def look(self) -> None:
         answer = self.owner.call(customers.read, path=self.place)
         self.tag, self.seen = answer.etag, answer.ok()
 
-    def edit(self, attribute: str, value: int) -> bool:
-        """Add to what was seen; True if it was accepted."""
+    def replace(self, attribute: str, value: int) -> int:
+        """Add to what was seen, and write all of it."""
         attributes = self.seen["attributes"] | {attribute: value}
         body = {"code": self.seen["code"], "name": self.seen["name"], "attributes": attributes}
-        answer = self.owner.call(customers.replace, body, path=self.place, headers={"If-Match": self.tag})
+        return self._change(customers.replace, body)
+
+    def patch(self, attribute: str, value: int) -> int:
+        """Add to what is there."""
+        return self._change(customers.patch, {"attributes": {attribute: value}})
+
+    def archive(self, *_: Any) -> int:
+        return self._change(customers.archive)
+
+    def restore(self, *_: Any) -> int:
+        return self._change(customers.restore)
+
+    def _change(self, operation: Any, body: Any = None) -> int:
+        """The status; what an accepted change answers is what the editor has seen then."""
+        answer = self.owner.call(operation, body, path=self.place, headers={"If-Match": self.tag})
         if answer.status == 200:
-            self.tag, self.seen = answer.etag, answer.ok()
-            return True
-        assert answer.status == 412, answer.text
-        return False
+            self.tag, self.seen = answer.etag, answer.json
+        return answer.status
 
 
-_steps = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["look", "edit"])), max_size=12)
+@dataclass
+class Model:
+    """What the record must be after the changes that were accepted."""
+
+    version: int = 1
+    archived: bool = False
+    attributes: dict[str, int] = field(default_factory=dict)
+
+    def expected(self, tag: str, what: str) -> int:
+        """The status that a change from a version gets: stale ones first, then what makes no sense."""
+        if tag != f'"{self.version}"':
+            return 412
+        if self.archived != (what == "restore"):
+            return 409
+        return 204 if what == "archive" else 200
+
+    def accept(self, what: str, attribute: str, value: int) -> None:
+        self.version += 1
+        if what in ("archive", "restore"):
+            self.archived = what == "archive"
+        else:
+            self.attributes[attribute] = value
+
+
+_steps = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["look", "replace", "patch", "archive", "restore"])),
+    max_size=14,
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -51,25 +92,22 @@ _steps = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["look", "edit"])
 def test_no_interleaving_of_editors_loses_an_accepted_change(
     owner: Caller, steps: list[tuple[int, str]]
 ) -> None:
-    code = f"C-{threading.get_ident() % 1000}-{id(steps)}-{len(steps)}"
-    made = owner.call(customers.create, {"code": code, "name": "x"})
-    if made.status == 409:
-        made = owner.call(
-            customers.create, {"code": f"{code}.{made.headers['X-Correlation-Id']}", "name": "x"}
-        )
-    place = {"id": made.ok(201)["id"]}
-    editors = [Editor(owner, place) for _ in range(3)]
-    for editor in editors:
-        editor.look()
-    accepted: dict[str, int] = {}
+    """A change from the version that is current is accepted, any other refused; all accepted ones last."""
+    made = owner.call(customers.create, {"code": f"C-{uuid4()}", "name": "x"}).ok(201)
+    place = {"id": made["id"]}
+    editors, model = [Editor(owner, place) for _ in range(3)], Model()
     for number, (who, what) in enumerate(steps):
+        editor, attribute = editors[who], f"step{number}"
         if what == "look":
-            editors[who].look()
-        elif editors[who].edit(f"step{number}", who):
-            accepted[f"step{number}"] = who
+            editor.look()
+            continue
+        expected = model.expected(editor.tag, what)
+        assert getattr(editor, what)(attribute, who) == expected
+        if expected in (200, 204):
+            model.accept(what, attribute, who)
     final = owner.call(customers.read, path=place).ok()
-    assert final["attributes"] == accepted
-    assert final["version"] == 1 + len(accepted)
+    assert final["attributes"] == model.attributes
+    assert (final["version"], final["archived_at"] is not None) == (model.version, model.archived)
     history = owner.call(customers.history, path=place).ok()["items"]
     assert [change["version"] for change in history] == list(range(final["version"], 0, -1))
 
@@ -87,7 +125,9 @@ def test_editors_at_the_very_same_time_lose_nothing(platform: Platform, owner: C
             editor, tries = Editor(owner, place), 0
             for number in range(5):
                 editor.look()
-                while not editor.edit(f"editor{who}.{number}", number):
+                while (status := editor.replace(f"editor{who}.{number}", number)) != 200:
+                    assert status == 412
+                    assert tries < 1000
                     editor.look()
                     tries += 1
             return tries
