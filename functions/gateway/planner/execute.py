@@ -20,7 +20,7 @@ from gateway.planner.errors import RequestError, Response
 from gateway.planner.joins import Subgraph
 from gateway.planner.plan import QueryPlan
 from gateway.planner.project import project
-from gateway.planner.representations import Object, Sender, objects_at
+from gateway.planner.representations import Object, Sender, objects_at, typename_of
 from gateway.planner.selection import Conditions
 from gateway.planner.variables import coerce_variables, truth_of
 from gateway.planner.workers import Workers
@@ -129,7 +129,7 @@ class _Run:
                 continue
             senders: Mapping[str | None, Sender] = self.plan.senders[fetch]
             for source in objects_at(self.data, fetch.path):
-                sender = senders.get(source.get("__typename"))
+                sender = senders.get(typename_of(source))
                 representation = sender.represent(source) if sender is not None else None
                 if representation is None:
                     continue

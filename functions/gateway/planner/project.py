@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.planner.plan import QueryPlan
 
 MAX_PROJECTIONS = 32
+NOTHING = object()
 INTROSPECTED = "introspection:"  # no entry of a field starts like this
 Names = tuple[str, ...]
 
@@ -147,8 +148,7 @@ class Projection:
             return Entry(key, TYPENAME, True, None, _typename(known), name)
         if field.introspects:
             return Entry(key, INTROSPECTED + key, False, dict, _as_is, name)
-        declared: Any = self.api.type_map[owner]
-        output: GraphQLOutputType = declared.fields[field.name].type
+        output = self.output(owner, field)
         named = get_named_type(output)
         if is_leaf_type(named):
             table = self.supergraph.types.get(named.name)
@@ -160,6 +160,15 @@ class Projection:
         exact = exact_type(named) if bare is named else None
         required = bare is not output
         return Entry(key, self.stores.of(field), required, exact, completer(output, inner, name), name)
+
+    def output(self, owner: str, field: Field) -> GraphQLOutputType:
+        """The type of a field of an object type; where nobody told which, of the type it was asked of."""
+        for name in (owner, field.parent):
+            fields: Any = getattr(self.api.type_map.get(name), "fields", {})
+            if field.name in fields:
+                found: GraphQLOutputType = fields[field.name].type
+                return found
+        raise LookupError(f"{field.parent}.{field.name} is not in the API schema")
 
     def object_completer(self, named: Any, selections: tuple[Selection, ...]) -> Completer:
         """The completer of an object, interface or union type."""
@@ -178,11 +187,9 @@ class Projection:
         unknown = {None, *(name for name, table in self.supergraph.types.items() if table.interface_object)}
 
         def complete_abstract(value: Any, way: Way, reports: Reports) -> Any:
-            if type(value) is dict:
-                typename = value.get(TYPENAME)
-                if typename in possible:
-                    return self.object(value, way, reports, selections, typename)
-                if typename in unknown:
+            typename = value.get(TYPENAME) if type(value) is dict else NOTHING
+            if typename is None or type(typename) is str:
+                if typename in possible or typename in unknown:
                     return self.object(value, way, reports, selections, typename)
                 if typename in hidden:
                     reports.hidden(way, f"An object of a type of {declared} that is inaccessible.")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.planner.fetches import Fetch, Path, Representation, Template
+from gateway.planner.selection import TYPENAME
 
 Object = dict[str, Any]
 StorePath = tuple[str | int, ...]
@@ -49,6 +50,12 @@ class Sender(NamedTuple):
 Senders = Callable[[Object], Sender | None]
 
 
+def typename_of(source: Mapping[str, Any]) -> str | None:
+    """The object type's name, as far as a subgraph has told one: it may have sent anything."""
+    name = source.get(TYPENAME)
+    return name if type(name) is str else None
+
+
 def senders_of(fetch: Fetch) -> dict[str | None, Sender]:
     """The senders of a fetch by the `__typename` of the object (None: for objects whose type is not
     known).
@@ -80,7 +87,7 @@ def _sent(template: Template) -> Sent:
 def _pick(source: Mapping[str, Any], fields: Templates) -> Any:
     picked: Object = {}
     for name, store, types, inner in fields:
-        if types is not None and source.get("__typename") not in types:
+        if types is not None and typename_of(source) not in types:
             continue
         value = source.get(store, MISSING)
         if value is MISSING:
@@ -108,7 +115,7 @@ def objects_at(data: Object, path: Path) -> list[Object]:
     for key, types, _ in path:
         below: list[Object] = []
         for source in found:
-            if types is not None and source.get("__typename") not in types:
+            if types is not None and typename_of(source) not in types:
                 continue
             value = source.get(key)
             if type(value) is dict:
@@ -133,7 +140,7 @@ def path_of(data: Object, path: Path, wanted: Object) -> StorePath | None:
     for key, types, _ in path:
         below: list[tuple[Object, StorePath]] = []
         for source, way in found:
-            if types is None or source.get("__typename") in types:
+            if types is None or typename_of(source) in types:
                 _flatten_paths(source.get(key), (*way, key), below)
         found = below
     return next((way for source, way in found if source is wanted), None)

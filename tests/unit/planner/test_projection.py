@@ -146,6 +146,19 @@ def test_a_value_of_another_type_has_one_error_where_null_is_not_allowed():
     assert [error["extensions"]["code"] for error in response["errors"]] == ["INVALID_VALUE"]
 
 
+@pytest.mark.parametrize("name", [[], {}, 7, True, "Nothing"])
+def test_a_type_name_that_is_none_makes_its_object_null_with_an_error(name):
+    response = answer("{ node { id } }", node={"__typename": name, "id": "1"})
+    assert response["data"] == {"node": None}
+    assert [error["path"] for error in response["errors"]] == [["node"]]
+
+
+def test_a_union_that_nobody_told_the_type_of_has_what_all_its_types_have():
+    made = plan(supergraph("meeting"), "{ east { ... on Shape { id } } }")
+    response = execute(made, None, lambda *_: {"data": {"east": {"id": "1"}}})
+    assert response == {"data": {"east": {"id": "1"}}}
+
+
 def test_null_in_a_list_of_non_null_items_nulls_the_list():
     response = answer("{ texts text }", texts=["a", None], text="t")
     assert response["data"] == {"texts": None, "text": "t"}

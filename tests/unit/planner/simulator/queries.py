@@ -25,16 +25,24 @@ MAX_FRAGMENTS = 2  # one within the other
 
 class QueryMaker:
     """Makes one operation. Response keys tell fields, their parents and arguments apart, so that whatever is
-    written twice can be merged; `conditions` adds `@skip` and `@include` on two variables.
+    written twice can be merged. `conditions` adds `@skip` and `@include` on two variables, `typed` the type's
+    name wherever it is not known.
     """
 
     def __init__(
-        self, schema: GraphQLSchema, random: Random, depth: int = 4, conditions: bool = False
+        self,
+        schema: GraphQLSchema,
+        random: Random,
+        depth: int = 4,
+        *,
+        conditions: bool = False,
+        typed: bool = False,
     ) -> None:
         self.schema = schema
         self.random = random
         self.depth = depth
         self.conditions = conditions
+        self.typed = typed
         self.fragments: list[str] = []
         self.declared: dict[str, str] = {}
         self.variables: dict[str, Any] = {}
@@ -72,7 +80,9 @@ class QueryMaker:
                     texts.append(self.field(type_, name, depth, within))
         if within < MAX_FRAGMENTS and (is_abstract_type(type_) or self.random.random() < 0.15):
             texts += self.spreads(type_, depth, within)
-        if not texts or self.random.random() < 0.2:
+        if self.typed and is_abstract_type(type_):
+            texts.insert(0, "__typename")
+        elif not texts or self.random.random() < 0.2:
             texts.insert(0, self.random.choice(("__typename", "__typename", "kind: __typename")))
         return "{" + " ".join(texts) + "}"
 
