@@ -9,7 +9,7 @@ from masterdata.records import Records
 
 Many = Literal["customers", "vendors", "products", "accounts"]
 
-RECORDS: dict[str, Records[Any, Any]] = {
-    module.records.entity.many: module.records for module in (customers, vendors, products, accounts)
-}
+MODULES: tuple[Any, ...] = (customers, vendors, products, accounts)
+
+RECORDS: dict[str, Records[Any, Any]] = {module.records.entity.many: module.records for module in MODULES}
 """The records of each entity, by the name in its path."""

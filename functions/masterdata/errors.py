@@ -36,15 +36,5 @@ class Cycle(Conflict):
     code, title = "cycle", "An account cannot be below itself"
 
 
-for _one, _many in (
-    ("customer", "customers"),
-    ("vendor", "vendors"),
-    ("product", "products"),
-    ("account", "accounts"),
-):
-    means(
-        f"{_many}_tenant_id_code_key",
-        lambda one=_one: CodeTaken(f"Another {one}, perhaps an archived one, has it."),  # type: ignore[misc]
-    )
 means("products_tenant_id_sku_key", lambda: CodeTaken("Another product has the SKU."))
 means("products_tenant_id_barcode_key", lambda: CodeTaken("Another product has the barcode."))

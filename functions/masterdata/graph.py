@@ -14,7 +14,8 @@ from common.paging import Page, Paging
 from common.request import Request, Response
 from common.subgraph import GraphQuery, Subgraph
 from common.work import Work
-from masterdata import accounts, customers, products, vendors
+from masterdata import accounts, customers, vendors
+from masterdata.entities import MODULES
 from masterdata.history import Change
 from masterdata.history import history as told_history
 from masterdata.records import Records, as_json, timed, told_rows
@@ -22,11 +23,7 @@ from masterdata.records import Records, as_json, timed, told_rows
 MOST = 100
 """Records that a user's field lists at most."""
 
-EMITTED = tuple(
-    struct
-    for module in (customers, vendors, products, accounts)
-    for struct in module.records.entity.events.every
-)
+EMITTED = tuple(struct for module in MODULES for struct in module.records.entity.events.every)
 """What the mutations emit."""
 
 graph = Subgraph.beside(__file__)
@@ -38,10 +35,11 @@ def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
     return graph.answer(asked, request, work)
 
 
-def _declare(kind: str, module: Any) -> None:
+def _declare(module: Any) -> None:
     """The fields that every entity has."""
     records: Records[Any, Any] = module.records
     one, many = records.entity.one, records.entity.many
+    kind = one.capitalize()
     graph.expose("Query", one, module.read)
     graph.expose("Query", many, module.list_)
     graph.expose("Mutation", f"create{kind}", module.create)
@@ -105,16 +103,11 @@ def _known(records: Records[Any, Any], work: Work, ids: Iterable[UUID | None]) -
     return [None if identifier is None else found.get(identifier) for identifier in wanted]
 
 
-for _kind, _module in (
-    ("Customer", customers),
-    ("Vendor", vendors),
-    ("Product", products),
-    ("Account", accounts),
-):
-    _declare(_kind, _module)
+for _module in MODULES:
+    _declare(_module)
 
-for _kind, _module in (("Customer", customers), ("Vendor", vendors)):
-    graph.expose("Mutation", f"merge{_kind}", _module.merge)
+for _module in (customers, vendors):
+    graph.expose("Mutation", f"merge{_module.records.entity.one.capitalize()}", _module.merge)
 
 graph.expose("Query", "accountTree", accounts.tree)
 graph.expose("Mutation", "moveAccount", accounts.move)

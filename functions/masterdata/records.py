@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import AliasedReturnsRows
 
+from common.constraints import means
 from common.errors import Conflict, NotFound
 from common.etag import IfMatch
 from common.identifiers import uuid7
@@ -36,7 +37,7 @@ from common.work import Work
 from masterdata import metrics, patching
 from masterdata.cache import RecordCache
 from masterdata.entity import Entity
-from masterdata.errors import Archived, Merged
+from masterdata.errors import Archived, CodeTaken, Merged
 from masterdata.events import telling
 from masterdata.statements import Prepared
 from masterdata.tables import event_store
@@ -59,6 +60,8 @@ class Records(Generic[N, R]):
 
     def __init__(self, entity: Entity[N, R]) -> None:
         self.entity = entity
+        taken = f"Another {entity.one}, perhaps an archived one, has it."
+        means(f"{entity.many}_tenant_id_code_key", lambda: CodeTaken(taken))
         self._cache: RecordCache[R] = RecordCache()
         table = entity.table
         self.columns: list[ColumnElement[Any]] = [table.c[name] for name in entity.told]
