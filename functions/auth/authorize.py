@@ -128,8 +128,7 @@ def show(asked: AuthorizationRequest, request: Request, work: Work) -> Response[
             asked, asking, request, email=signed_in.subject.email, message="", status=200, known=True
         )
     if signed_in is not None:
-        browser_sessions.keep(signed_in, request, work)
-        return _back(asked, request, 302, code=_code(asked, asking, signed_in, work))
+        return _known(asked, asking, signed_in, request, work, status=302)
     return _form(asked, asking, request, email=asked.login_hint, message="", status=200)
 
 
@@ -164,8 +163,7 @@ def sign_in(sent: SignIn, request: Request, work: Work) -> Response[Any]:
         known = _signed_in(sent, asking, request, work)
         if known is None:
             return again("You are no longer signed in; sign in once more.", 401)
-        browser_sessions.keep(known, request, work)
-        return _back(sent, request, 303, code=_code(sent, asking, known, work))
+        return _known(sent, asking, known, request, work, status=303)
     presented = Presented(asking.slug, sent.email, sent.password, sent.otp)
     try:
         subject, methods = credentials.verify(presented, request, work)
@@ -253,6 +251,20 @@ def _is_meant(asked: AuthorizationRequest, found: BrowserSession, request: Reque
     """Whether the user is the one of the ID token that the client sent along, if it did."""
     hint = id_token_hints.read(asked.id_token_hint, request, work) if asked.id_token_hint else None
     return hint is None or hint.sub == found.subject.id
+
+
+def _known(
+    asked: AuthorizationRequest,
+    asking: _Asking,
+    signed_in: BrowserSession,
+    request: Request,
+    work: Work,
+    *,
+    status: int,
+) -> Response[Any]:
+    """Back to the client with a code on the strength of an earlier sign-in."""
+    browser_sessions.keep(signed_in, request, work)
+    return _back(asked, request, status, code=_code(asked, asking, signed_in, work))
 
 
 def _code(asked: AuthorizationRequest, asking: _Asking, signed_in: BrowserSession, work: Work) -> str:

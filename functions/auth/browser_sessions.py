@@ -64,8 +64,8 @@ def start(
     found = _find(request, work.tenant, work)
     if found is not None and found[1].id == subject.id:
         identifier, secret = found[0].id, Opaque.fresh(work.tenant, found[0].id)
-        _renew(found[0], subject, request, work, refresh_hash=secret.digest, methods=list(methods),
-               authenticated_at=work.now)  # fmt: skip
+        proof = {"refresh_hash": secret.digest, "methods": list(methods), "authenticated_at": work.now}
+        _renew(found[0], subject, request, work, **proof)
     else:
         if found is not None:
             ending.end(work, "logout", sessions.c.id == found[0].id)
