@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
@@ -53,32 +55,26 @@ def keep(
     function: lambda_.Function,
     operation: Operation[..., object],
     letters: sqs.IQueue,
-    qualifier: str | None,
+    alias: lambda_.Alias | None,
 ) -> None:
     """Say how often the function is tried, and send what it fails on for good to the queue.
 
-    ``qualifier`` is the alias that is called, for each of which Lambda keeps this apart. A Kafka batch is the
+    ``alias`` is the one that is called, if any: Lambda keeps this apart for each. A Kafka batch is the
     event source mapping's to retry and to give up.
     """
     match operation.trigger:
         case Schedule(minutes=minutes) if minutes <= OFTEN:
-            lambda_.EventInvokeConfig(
-                scope,
-                "Failures",
-                function=function,
-                qualifier=qualifier,
-                retry_attempts=0,
-                max_event_age=Duration.minutes(1),
-            )
+            told: dict[str, Any] = {"retry_attempts": 0, "max_event_age": Duration.minutes(1)}
         case Schedule() | Upload() | LogSubscription():
-            lambda_.EventInvokeConfig(
-                scope,
-                "Failures",
-                function=function,
-                qualifier=qualifier,
-                on_failure=destinations.SqsDestination(letters),
-                retry_attempts=RETRIES,
-                max_event_age=Duration.hours(6),
-            )
+            failures = destinations.SqsDestination(letters)
+            told = {
+                "retry_attempts": RETRIES,
+                "max_event_age": Duration.hours(6),
+                "on_failure": failures,
+            }
         case _:
             return
+    qualifier = alias.alias_name if alias is not None else None
+    made = lambda_.EventInvokeConfig(scope, "Failures", function=function, qualifier=qualifier, **told)
+    if alias is not None:
+        made.node.add_dependency(alias)  # it is named, and not referred to

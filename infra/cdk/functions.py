@@ -106,13 +106,11 @@ class OperationFunction(Construct):
         )
         if not stage.local:
             _join(self.function, told)
-        self.called: lambda_.Function | lambda_.Alias = self.function
+        alias = self._live(stage, operation) if is_shifted(stage, operation) else None
+        self.called: lambda_.Function | lambda_.Alias = alias or self.function
         """What its callers call: the function's alias, or where there is none the function."""
-        if is_shifted(stage, operation):
-            self.called = self._live(stage, operation)
         if letters is not None:
-            qualifier = LIVE if is_shifted(stage, operation) else None
-            dead_letters.keep(self, self.function, operation, letters, qualifier)
+            dead_letters.keep(self, self.function, operation, letters, alias)
             if not stage.local and isinstance(operation.trigger, Topic):
                 broker.deliver(self.called, operation, stage, told, letters)
         self._schedule(stage, operation)
@@ -170,10 +168,8 @@ def log_group_name(stage: Stage, operation: Operation[..., object]) -> str:
     return f"/aws/lambda/{function_name(stage, operation)}"
 
 
-def subscribe(
-    scope: Construct, log_group: str, collector_arn: str, after: logs.LogGroup | None = None
-) -> None:
-    """Send a log group's metric lines to the collector, once the group is there."""
+def subscribe(scope: Construct, log_group: str, collector_arn: str, *after: Construct) -> None:
+    """Send a log group's metric lines to the collector, once what it names is there."""
     subscription = logs.CfnSubscriptionFilter(
         scope,
         "MetricLines",
@@ -181,8 +177,7 @@ def subscribe(
         filter_pattern=METRIC_LINES,
         destination_arn=collector_arn,
     )
-    if after is not None:
-        subscription.node.add_dependency(after)
+    subscription.node.add_dependency(*after)
 
 
 def retention(stage: Stage) -> logs.RetentionDays:

@@ -2,7 +2,7 @@
 
 A deployment group for each function, since CodeDeploy has one deployment at a time in each, and all functions
 of a release are shifted together. The stack that holds them is not the service's own, which would have more
-resources than it may; it names the functions, and is deployed before them (docs/adr/0007).
+resources than it may; it names the functions, and is deployed before them (docs/adr/0008).
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ class Synthesis:
     """What one stage's synthesis gave."""
 
     stage: stages.Stage
+    assembly: Path
     manifest: dict[str, Any]
     templates: dict[str, dict[str, Any]]
     findings: list[nag.Finding]
@@ -100,4 +101,4 @@ def synthesis(name: str) -> Synthesis:
         if artifact["type"] == "aws:cloudformation:stack"
     }
     findings = [nag.Finding(**found) for found in json.loads((out / "findings.json").read_text())]
-    return Synthesis(stages.stage(name), manifest, templates, findings)
+    return Synthesis(stages.stage(name), out / "cdk.out", manifest, templates, findings)

@@ -113,9 +113,22 @@ def _is_files(bucket: dict[str, Any]) -> bool:
 
 
 def test_what_is_tried_again_is_said_of_the_alias_that_is_called(made: Synthesis) -> None:
-    told = [r["Properties"]["Qualifier"] for _, _, r in made.resources("AWS::Lambda::EventInvokeConfig")]
+    told = list(made.resources("AWS::Lambda::EventInvokeConfig"))
     assert told
-    assert set(told) == {"live"}
+    for stack, _, config in told:
+        assert config["Properties"]["Qualifier"] == "live"
+        kinds = {made.templates[stack]["Resources"][name]["Type"] for name in config["DependsOn"]}
+        assert "AWS::Lambda::Alias" in kinds  # which is named, and not referred to
+
+
+def test_no_log_lines_are_sent_to_a_collector_that_is_not_there_yet(made: Synthesis) -> None:
+    resources = made.templates["platform"]["Resources"]
+    subscriptions = [r for r in resources.values() if r["Type"] == "AWS::Logs::SubscriptionFilter"]
+    assert len(subscriptions) > 5
+    for subscription in subscriptions:
+        awaited = [resources[name] for name in subscription["DependsOn"]]
+        assert "logs.amazonaws.com" in {r["Properties"].get("Principal") for r in awaited}
+        assert "AWS::Lambda::Alias" in {r["Type"] for r in awaited}
 
 
 def test_functions_that_call_others_call_their_aliases(made: Synthesis) -> None:

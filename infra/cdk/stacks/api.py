@@ -83,7 +83,7 @@ class ApiStack(Stack):
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS)),
             logging_level=apigateway.MethodLoggingLevel.ERROR,
             data_trace_enabled=False,  # bodies carry passwords and persons' data
-            metrics_enabled=True,
+            metrics_enabled=False,  # of each route, and paid for each: the operations count themselves
             throttling_rate_limit=stage.requests_per_second,
             throttling_burst_limit=stage.requests_per_second,
         )

@@ -39,8 +39,8 @@ class ServiceStack(Stack):
         code = self._code(stage, service)
         told = Told(self, stage)
         letters = dead_letters.queue(self, stage, service) if service != MIGRATION else None
-        for operation in operations(stage, service):
-            made = OperationFunction(
+        self.functions = {
+            operation.id: OperationFunction(
                 self,
                 stage,
                 operation,
@@ -49,20 +49,29 @@ class ServiceStack(Stack):
                 letters=letters,
                 told=told,
             )
-            if isinstance(operation.trigger, LogSubscription):
-                self._admit_logs(made)
-            elif service != MIGRATION:
-                subscribe(
-                    made, log_group_name(stage, operation), self._collector(stage), after=made.log_group
-                )
-        if service == PLATFORM and not stage.local:
-            self._subscribe_to_migration(stage)
+            for operation in operations(stage, service)
+        }
+        if service != MIGRATION:
+            self._subscribe(stage, service)
 
-    def _subscribe_to_migration(self, stage: Stage) -> None:
-        """To the logs of what was there before the collector."""
-        for operation in operations(stage, MIGRATION):
-            scope = Construct(self, operation.function.__name__.capitalize())
-            subscribe(scope, log_group_name(stage, operation), self._collector(stage))
+    def _subscribe(self, stage: Stage, service: str) -> None:
+        """Send the metric lines of all functions to the collector, who is named: it may be in another stack.
+
+        Those of the migration's functions too, which were there before it.
+        """
+        (collector,) = (o for o in discover(PLATFORM) if isinstance(o.trigger, LogSubscription))
+        destination = called_arn(self, stage, collector)
+        here: list[Construct] = []
+        if service == PLATFORM:
+            here.append(self._admit_logs(self.functions[collector.id]))
+        for operation in operations(stage, service):
+            made = self.functions[operation.id]
+            if operation.id != collector.id:
+                subscribe(made, log_group_name(stage, operation), destination, made.log_group, *here)
+        if service == PLATFORM and not stage.local:
+            for operation in operations(stage, MIGRATION):
+                scope = Construct(self, operation.function.__name__.capitalize())
+                subscribe(scope, log_group_name(stage, operation), destination, *here)
 
     def _code(self, stage: Stage, service: str) -> Code:
         ours = service in (PLATFORM, MIGRATION)
@@ -83,12 +92,7 @@ class ServiceStack(Stack):
         ]
         return Code(lambda_.Code.from_asset(str(source)), layers)
 
-    def _collector(self, stage: Stage) -> str:
-        """The ARN of who adds up the metric lines, named rather than referred to across stacks."""
-        (collector,) = (o for o in discover(PLATFORM) if isinstance(o.trigger, LogSubscription))
-        return called_arn(self, stage, collector)
-
-    def _admit_logs(self, collector: OperationFunction) -> None:
+    def _admit_logs(self, collector: OperationFunction) -> OperationFunction:
         """Let CloudWatch Logs invoke the collector with lines of this account's Lambda log groups."""
         collector.called.add_permission(
             "Logs",
@@ -101,3 +105,4 @@ class ServiceStack(Stack):
                 arn_format=ArnFormat.COLON_RESOURCE_NAME,
             ),
         )
+        return collector
