@@ -224,10 +224,9 @@ def _bind_expression(
     condition: Expression, fields: Fields, report: Report, place: str
 ) -> BoundExpression | None:
     from common.cel import CelError
-    from rules.engine.expressions import compile_expression
 
     try:
-        program = compile_expression(condition.cel, fields.schema)
+        program = fields.compile(condition.cel)
     except CelError as error:
         report("expression", str(error), place + "/cel")
         return None

@@ -74,10 +74,9 @@ class BoundRuleSet:
 
     def _compile(self, source: str, rule: Rule, place: str) -> Any:
         from common.cel import CelError
-        from rules.engine.expressions import compile_expression
 
         try:
-            program = compile_expression(source, self.rule_set.facts)
+            program = self.fields.compile(source)
         except CelError as error:
             raise InvalidRuleSet([Fault("expression", str(error), rule.id, place)]) from error
         for reference in program.paths:

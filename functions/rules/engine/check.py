@@ -11,7 +11,7 @@ import msgspec
 from rules.engine.actions import expressions
 from rules.engine.bind import bind
 from rules.engine.faults import Fault, InvalidRuleSet
-from rules.engine.fields import Fields
+from rules.engine.fields import Fields, parents
 from rules.engine.limits import LIMITS, Limits
 from rules.engine.model import (
     Action,
@@ -72,6 +72,11 @@ class _Checker:
             self.report(
                 "too_many_rules", f"{len(rule_set.rules)} rules; at most {limits.rules} are taken", "/rules"
             )
+        for kind, declared in (("facts", rule_set.facts), ("outputs", rule_set.outputs)):
+            if len(declared) > limits.declarations:
+                message = f"{len(declared)} {kind}; at most {limits.declarations} are declared"
+                self.report("too_many_declarations", message, f"/{kind}")
+                return
         for rule_id, count in Counter(rule.id for rule in rule_set.rules).items():
             if count > 1:
                 self.report(
@@ -79,8 +84,8 @@ class _Checker:
                 )
         for name, fact in rule_set.facts.items():
             self._check_declaration(name, fact, f"/facts/{name}")
-            for other in rule_set.facts:
-                if name.startswith(f"{other}."):
+            for other in parents(name):
+                if other in rule_set.facts:
                     message = f"fact {name!r} lies inside fact {other!r}; declare one or the other"
                     self.report("nested_fact", message, f"/facts/{name}")
         for name, output in rule_set.outputs.items():
@@ -108,7 +113,10 @@ class _Checker:
                 self.report("chaining", message, f"/outputs/{name}/type")
 
     def _check_declaration(self, name: str, declared: Fact | Output, place: str) -> None:
-        if not _NAME.match(name):
+        if len(name) > self.limits.name:
+            message = f"a name has {len(name)} characters; at most {self.limits.name} are taken"
+            self.report("name", message, place)
+        elif not _NAME.match(name):
             message = (
                 f"{name!r} is no name: a letter, then letters, digits and spaces; parts are joined by dots"
             )
@@ -196,14 +204,13 @@ class _Checker:
             message = "the condition can never hold: its rows contradict each other"
             self.report("never_holds", message, "/condition")
         for place, source in expressions(rule.actions):
-            self._check_expression(source, place)
+            self._check_expression(source, fields, place)
 
-    def _check_expression(self, source: str, place: str) -> None:
+    def _check_expression(self, source: str, fields: Fields, place: str) -> None:
         from common.cel import CelError
-        from rules.engine.expressions import compile_expression
 
         try:
-            compile_expression(source, self.rule_set.facts)
+            fields.compile(source)
         except CelError as error:
             self.report("expression", str(error), place)
 

@@ -1,4 +1,4 @@
-"""Expressions in CEL over the facts of a rule set."""
+"""The facts of a rule set as CEL declares variables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rules.engine.model import Fact, Kind
 
 if TYPE_CHECKING:
-    from common.cel import Program
     from common.cel.types import CelType
-
-
-def compile_expression(source: str, schema: Mapping[str, Fact]) -> Program:
-    """Compile and check an expression against the fact schema; ``common.cel.CelError`` says what is wrong."""
-    from common import cel
-
-    return cel.compile(source, declarations=declarations(schema))
 
 
 def declarations(schema: Mapping[str, Fact]) -> dict[str, CelType]:

@@ -7,10 +7,10 @@ first needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rules.engine.faults import InvalidFacts
 from rules.engine.limits import LIMITS, Limits
@@ -23,6 +23,9 @@ from rules.engine.values import (
     read_fact,
     read_value,
 )
+
+if TYPE_CHECKING:
+    from common.cel import CelType, Program
 
 _PLAIN: dict[Kind, frozenset[type]] = {
     "string": frozenset({str}),
@@ -128,6 +131,12 @@ class Fields:
         self.fields: list[Field] = []
         self.slots: dict[str, int] = {}
         self._referred: set[str] = set()
+        self._declared: Mapping[str, CelType] | None = None
+        self._below: dict[str, list[str]] = {}
+        """The declared fields below each object."""
+        for name in schema:
+            for path in parents(name):
+                self._below.setdefault(path, []).append(name)
 
     def slot(self, name: str) -> int:
         """The slot of a declared field, given out on first use."""
@@ -140,10 +149,19 @@ class Fields:
         """Note that an expression reads a path: every declared field on it, above it or below it gets a
         slot.
         """
-        for name in self.schema:
-            if overlaps(reference, name):
-                self.slot(name)
-                self._referred.add(name)
+        above = [path for path in (*parents(reference), reference) if path in self.schema]
+        for name in (*above, *self._below.get(reference, ())):
+            self.slot(name)
+            self._referred.add(name)
+
+    def compile(self, source: str) -> Program:
+        """An expression over the fields; ``common.cel.CelError`` says what is wrong with it."""
+        from common import cel
+        from rules.engine.expressions import declarations
+
+        if self._declared is None:
+            self._declared = declarations(self.schema)
+        return cel.compile(source, declarations=self._declared)
 
     def binder(self) -> Binder:
         """What makes the variables of the expressions noted so far."""
@@ -185,6 +203,14 @@ class Fields:
 def overlaps(path: str, other: str) -> bool:
     """Whether two dotted paths are one, or one lies on the other."""
     return path == other or other.startswith(f"{path}.") or path.startswith(f"{other}.")
+
+
+def parents(path: str) -> Iterator[str]:
+    """The paths that a dotted path lies on, the longest last: of ``a.b.c`` they are ``a`` and ``a.b``."""
+    end = path.find(".")
+    while end > 0:
+        yield path[:end]
+        end = path.find(".", end + 1)
 
 
 class Admission:

@@ -9,6 +9,10 @@ class Limits(msgspec.Struct, frozen=True):
     """The bounds in force; the defaults suit one Lambda."""
 
     rules: int = 50_000
+    declarations: int = 5_000
+    """Facts of one rule set, and outputs."""
+    name: int = 500
+    """Characters in the name of a fact or an output."""
     conditions_per_rule: int = 1_000
     """Rows and expressions in one rule's condition tree."""
     depth: int = 32

@@ -33,6 +33,18 @@ def faults(condition: Condition | None = None, *actions: Any, **members: Any) ->
     return [(fault.code, fault.place) for fault in check(rule_set)]
 
 
+def test_a_schema_of_many_facts_is_checked_once_for_all_expressions() -> None:
+    facts = {f"f{i}.g{i}": Fact("number") for i in range(5_000)}
+    rules = tuple(Rule(f"r{i}", (), Expression(f"f{i}.g{i} > 1.0")) for i in range(200))
+    assert check(RuleSet(facts, rules)) == []
+    nested = check(RuleSet(facts | {"f7": Fact("object")}, ()), Limits(declarations=6_000))
+    assert [(fault.code, fault.place) for fault in nested] == [("nested_fact", "/facts/f7.g7")]
+    (fault,) = check(RuleSet(facts | {"more": Fact("number")}, ()))
+    assert (fault.code, fault.place) == ("too_many_declarations", "/facts")
+    (fault,) = check(RuleSet({"x" * 501: Fact("number")}, ()))
+    assert fault.code == "name"
+
+
 def test_a_sound_rule_has_no_faults() -> None:
     assert faults(All((Row("amount", Operator.GT, 1), Expression("count > 1"))), Set("a", 1)) == []
 
