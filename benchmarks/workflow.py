@@ -173,7 +173,8 @@ def literal(value: Any) -> str:
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, list):
-        return "array[" + ",".join(map(literal, value)) + "]::text[]"
+        kind = "uuid" if value and isinstance(value[0], UUID) else "text"
+        return f"array[{','.join(map(literal, value))}]::{kind}[]"
     kind = "::uuid" if isinstance(value, UUID) else "::timestamptz" if isinstance(value, datetime) else ""
     # A colon before a name would be a variable of pgbench's.
     escaped = str(value).replace("\\", "\\\\").replace("'", "\\'").replace(":", "\\x3a")
