@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from masterdata import customers
 from masterdata.matching.folding import fold, patterns
+from tests.integration.masterdata import files
 from tests.integration.masterdata.statements import sent
 from tests.integration.platform import Caller, Platform
 
@@ -74,6 +75,14 @@ def _statement(owner: Caller, **query: Any) -> tuple[str, Sequence[Any]]:
     return found
 
 
+def _plan(connection: Connection, statement: str, values: Sequence[Any]) -> str:
+    """The plan of a statement, as text."""
+    driver: Any = connection.connection.driver_connection
+    return "\n".join(
+        line for (line,) in driver.execute_unnamed("explain (analyze) " + statement, values).rows
+    )
+
+
 def _buffers(connection: Connection, statement: str, values: Sequence[Any]) -> tuple[int, str]:
     """Blocks that a statement touches, and its plan."""
     driver: Any = connection.connection.driver_connection
@@ -129,6 +138,26 @@ def test_equal_names_do_not_make_late_pages_dear(
     first, _ = _buffers(login, *_statement(twin, limit=20, sort="name"))
     last, _ = _buffers(login, *_statement(twin, limit=20, sort="name", cursor=cursor))
     assert last <= 2 * first + 20
+
+
+def test_an_import_looks_up_its_codes_and_reads_nothing_else(
+    platform: Platform, owner: Caller, login: Connection
+) -> None:
+    """Though the planner knows nothing yet of what a tenant has: it is not read again for each batch."""
+    rows = "".join(f"X-{n},New\n" for n in range(500))
+    with files.bucket(platform) as s3, sent() as seen:
+        files.run(s3, owner, f"code,name\n{rows}", entity="customers")
+    (look_up,) = [(statement, values) for statement, values in seen if "for update" in statement.lower()]
+    try:
+        with platform.admin.begin() as connection:
+            connection.execute(
+                text("delete from pg_statistic where starelid = 'masterdata.customers'::regclass")
+            )
+        plan = _plan(login, *look_up)
+    finally:
+        _settle(platform)
+    assert "Index Scan using customers_tenant_id_code_key" in plan
+    assert "Rows Removed by Filter" not in plan
 
 
 def _search_plans(platform: Platform, tenant: str, *arguments: Any) -> list[str]:
