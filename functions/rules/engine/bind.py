@@ -245,5 +245,5 @@ def _bind_expression(
 def _near(name: str, fields: Fields) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(fields.schema)[:1000], n=1)
+    close = get_close_matches(name, list(fields.schema)[:500], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

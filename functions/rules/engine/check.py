@@ -41,12 +41,12 @@ _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z", re.ASCII)
 
 
 def check(rule_set: RuleSet, limits: Limits = LIMITS) -> list[Fault]:
-    """Every fault; an empty list for a rule set that compiles and evaluates."""
+    """Every fault, up to so many; an empty list for a rule set that compiles and evaluates."""
     checker = _Checker(rule_set, limits)
     checker.check_set()
     if not checker.faults:
         checker.check_rules()
-    return checker.faults
+    return checker.faults[: limits.faults]
 
 
 def require_valid(rule_set: RuleSet, limits: Limits = LIMITS) -> None:
@@ -154,6 +154,8 @@ class _Checker:
         """Each rule by itself."""
         fields = Fields(self.rule_set.facts, self.limits)
         for rule in self.rule_set.rules:
+            if len(self.faults) >= self.limits.faults:
+                return
             self.rule = rule.id
             before = len(self.faults)
             self._check_rule(rule)

@@ -28,6 +28,8 @@ class Limits(msgspec.Struct, frozen=True):
     """Elements in one list among the facts."""
     alternatives: int = 16
     """Conjunctions that one rule is spread into for the index; a wider rule keeps closures."""
+    faults: int = 100
+    """Faults that one check names; those of the rules after them come when these are mended."""
     chain_rounds: int = 1_000
     """The greatest bound that a set may state for forward chaining."""
     findings: int = 1_000

@@ -45,6 +45,14 @@ def test_a_schema_of_many_facts_is_checked_once_for_all_expressions() -> None:
     assert fault.code == "name"
 
 
+def test_a_check_names_so_many_faults_and_ends() -> None:
+    facts = {f"field_number_{i}": Fact("number") for i in range(2_000)}
+    wrong = tuple(Rule(f"r{i}", (), Row(f"feld_number_{i}", Operator.EQ, 1)) for i in range(3_000))
+    found = check(RuleSet(facts, wrong))
+    assert [fault.rule for fault in found] == [f"r{i}" for i in range(100)]
+    assert "field_number_0" in found[0].message
+
+
 def test_a_sound_rule_has_no_faults() -> None:
     assert faults(All((Row("amount", Operator.GT, 1), Expression("count > 1"))), Set("a", 1)) == []
 
