@@ -20,8 +20,9 @@ MOST_EVENTS = 20_000
 
 @every(minutes=60, memory=256)
 def forget(work: Work) -> dict[str, int]:
-    """Forget the buckets of callers who have been away, registered documents that nobody uses, and the events
-    of operations long past. Which services were registered, and which documents trusted, stays.
+    """Forget what nobody comes back to: callers' buckets, unused documents, past operations' events.
+
+    Which services were registered, and which documents trusted, stays in the event store.
     """
     buckets = work.execute(text("select gateway.forget_buckets()")).scalar_one()
     unused = select(documents.c.id).where(

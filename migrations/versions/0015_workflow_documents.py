@@ -1,7 +1,7 @@
 """Documents of definitions as they were sent, signals that are still on their way, timers in order.
 
 Revision: 0015
-Follows: 0016
+Follows: 0013
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from migrations.online import concurrently, create_index
 from migrations.security import open_function, tenant_table
 
 revision = "0015"
-down_revision = "0016"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

@@ -1,7 +1,7 @@
 """The gateway's events of operations are kept for a month.
 
 Revision: 0016
-Follows: 0013
+Follows: 0015
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from migrations.security import open_function
 
 revision = "0016"
-down_revision = "0013"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

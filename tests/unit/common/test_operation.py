@@ -102,8 +102,6 @@ def test_an_operation_that_changes_says_what_it_emits() -> None:
 SILENT = {
     "auth.introspection.introspect": "reads",
     "auth.totp.enrol": "nothing counts until the code is confirmed",
-    "gateway.documents.distrust": "concerns the gateway alone",
-    "gateway.documents.trust": "concerns the gateway alone",
     "masterdata.exports.create": "reads; the job is a record of its own",
     "masterdata.imports.create": "the worker tells when it is completed",
     "rules.rule_tests.create": "a test decides nothing; the publishing that it gates is told",
