@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from rules.engine.dmn.feel import Scope, Vocabulary, evaluate, parse_expression
+from rules.engine.dmn.feel.lexer import normal
 from rules.engine.dmn.feel.scope import calling
 from rules.engine.dmn.feel.values import Function, kind_of
 from rules.engine.dmn.model import (
@@ -28,11 +29,6 @@ from rules.engine.dmn.types import Nonconforming, Type, Types
 
 Run: TypeAlias = Callable[[Scope], Any]
 """Logic that is ready: from a scope to a value."""
-
-
-def spaced(name: str) -> str:
-    """A name as FEEL compares names: one space where there is any white space."""
-    return " ".join(name.split())
 
 
 class Compiler:
@@ -77,7 +73,7 @@ class Compiler:
         """What makes the function, given its name and the scope that its body sees."""
         if logic.kind not in ("", "FEEL"):
             raise InvalidDmn(f"The function of {at} is written in {logic.kind}; only FEEL is run.")
-        names = tuple(spaced(parameter.name) for parameter in logic.parameters)
+        names = tuple(normal(parameter.name) for parameter in logic.parameters)
         types = [self._types.named(parameter.type_ref) for parameter in logic.parameters]
         body = self.compile(at, logic.logic, vocabulary.with_names(names))
 
@@ -106,7 +102,7 @@ class Compiler:
         entries: list[tuple[str, Type, Run]] = []
         for entry in logic.entries:
             variable = entry.variable or Variable(name="")
-            name = spaced(variable.name)
+            name = normal(variable.name)
             if any(name == other for other, _, _ in entries):
                 raise InvalidDmn(f"The context of {at} has two entries {name!r}.")
             run = self.compile(f"{at}, {name or 'result'!r}", entry.logic, vocabulary)
@@ -127,7 +123,7 @@ class Compiler:
     def _invocation(self, at: str, logic: Invocation, vocabulary: Vocabulary) -> Run:
         function = self.compile(at, logic.function, vocabulary)
         bindings = {
-            spaced(binding.parameter.name): self.compile(at, binding.logic, vocabulary)
+            normal(binding.parameter.name): self.compile(at, binding.logic, vocabulary)
             for binding in logic.bindings
         }
 
@@ -143,7 +139,7 @@ class Compiler:
         return invoke
 
     def _relation(self, at: str, logic: Relation, vocabulary: Vocabulary) -> Run:
-        names = [spaced(column.name) for column in logic.columns]
+        names = [normal(column.name) for column in logic.columns]
         rows = [[self.compile(at, cell, vocabulary) for cell in row.items] for row in logic.rows]
         return lambda scope: [
             {name: cell(scope) for name, cell in zip(names, row, strict=True)} for row in rows

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from common.errors import Invalid
-from rules.engine.dmn.boxed import Compiler, Run, conformed, member_names, spaced
+from rules.engine.dmn.boxed import Compiler, Run, conformed, member_names
 from rules.engine.dmn.feel import Scope, TooCostly, Vocabulary
+from rules.engine.dmn.feel.lexer import normal
 from rules.engine.dmn.feel.values import Function
 from rules.engine.dmn.model import (
     Decision,
@@ -253,4 +254,4 @@ class DecisionModel:
 
 def _variable(element: Decision | InputData | Knowledge) -> str:
     name = element.variable.name if element.variable is not None and element.variable.name else element.name
-    return spaced(name)
+    return normal(name)

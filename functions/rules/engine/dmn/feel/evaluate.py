@@ -223,7 +223,6 @@ def _rounds(loops: tuple[Loop, ...], scope: Scope) -> Iterator[Scope]:
         return
     loop, rest = loops[0], loops[1:]
     for element in _elements(loop, scope):
-        scope.budget.spend(1 + len(scope.variables) // 16)
         yield from _rounds(rest, scope.within({loop.name: element}))
 
 

@@ -40,24 +40,66 @@ class Vocabulary:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names = frozenset(filter(None, (" ".join(name.split()) for name in names)))
-        odd = sorted(
-            (name for name in self.names | BUILT_IN if not _WORD.fullmatch(name)), key=len, reverse=True
-        )
-        self._odd = re.compile("|".join(_flexible(name) for name in odd)) if odd else None
+        self._odd: dict[str, tuple[str, ...]] = {}
+        """By what they begin with, the names of several parts, longer ones first."""
+        self._add([*names, *BUILT_IN])
+
+    def _add(self, names: Iterable[str]) -> None:
+        for name in map(normal, names):
+            if name and not _WORD.fullmatch(name):
+                others = self._odd.get(beginning(name, 0), ())
+                if name not in others:
+                    self._odd[beginning(name, 0)] = (*sorted((*others, name), key=len, reverse=True),)
 
     def with_names(self, names: Iterable[str]) -> Vocabulary:
         """This one and more names; itself where it can read them already."""
-        new = {name for name in names if not _WORD.fullmatch(name)} - self.names
-        return Vocabulary(self.names | new) if new else self
+        odd = [name for name in names if not _WORD.fullmatch(name)]
+        if not odd:
+            return self
+        wider = Vocabulary.__new__(Vocabulary)
+        wider._odd = self._odd.copy()
+        wider._add(odd)
+        return wider
 
     def match(self, source: str, start: int) -> tuple[str, int] | None:
         """The longest known name of several parts that stands here, and where it ends."""
-        found = self._odd.match(source, start) if self._odd else None
-        return None if found is None else (" ".join(found[0].split()), found.end())
+        for name in self._odd.get(beginning(source, start), ()):
+            end = _end_of(name, source, start)
+            if end is not None:
+                return name, end
+        return None
+
+
+def normal(name: str) -> str:
+    """A name with one space where it has any white space."""
+    return " ".join(name.split())
+
+
+def beginning(text: str, start: int) -> str:
+    """What a name that begins here begins with: its first word, or a sign."""
+    word = _WORD.match(text, start)
+    return text[start] if word is None else word[0]
+
+
+def _end_of(name: str, source: str, start: int) -> int | None:
+    """Where a name ends that stands at the start, with any white space for a space; None if it does not."""
+    place = start
+    for part in name.split(" "):
+        if place > start:
+            blank = _BLANK.match(source, place)
+            if blank is None:
+                return None
+            place = blank.end()
+        if not source.startswith(part, place):
+            return None
+        place += len(part)
+    is_cut = _INNER.match(source, place) is not None and _INNER.match(name, len(name) - 1) is not None
+    return None if is_cut else place
 
 
 _WORD = re.compile(r"[^\W\d][\w']*")
+_INNER = re.compile(r"\w")
+_BLANK = re.compile(r"\s+")
 _SPACE = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _NUMBER = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -98,12 +140,6 @@ BUILT_IN = frozenset(
     }
 )
 """Names of several words that FEEL itself has."""
-
-
-def _flexible(name: str) -> str:
-    """The expression for a name, any white space standing for one space, not cut off inside a word."""
-    parts = r"\s+".join(re.escape(part) for part in name.split(" "))
-    return parts + (r"(?!\w)" if re.match(r"\w", name[-1]) else "")
 
 
 class Lexer:

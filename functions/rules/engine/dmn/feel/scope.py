@@ -11,7 +11,7 @@ import msgspec
 from common.errors import Invalid
 
 MAX_PROBLEMS = 100
-MAX_STEPS = 1_000_000
+MAX_STEPS = 2_000_000
 MAX_CALLS = 30
 
 
@@ -42,7 +42,8 @@ class Scope(msgspec.Struct):
     budget: Budget = msgspec.field(default_factory=Budget)
 
     def within(self, names: Mapping[str, Any]) -> Scope:
-        """The scope inside this one, with more names."""
+        """The scope inside this one, with more names; it costs by the names there are."""
+        self.budget.spend(1 + (len(self.variables) + len(names)) // 16)
         return Scope({**self.variables, **names}, self.problems, self.budget)
 
     def null(self, reason: str) -> Any:
