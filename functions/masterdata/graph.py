@@ -23,16 +23,7 @@ from masterdata.records import Records, as_json, timed, told_rows
 MOST = 100
 """Records that a user's field lists at most."""
 
-EMITTED = tuple(struct for module in MODULES for struct in module.records.entity.events.every)
-"""What the mutations emit."""
-
 graph = Subgraph.beside(__file__)
-
-
-@operation("POST /masterdata/graphql", permission=SELF, emits=EMITTED, memory=1024)
-def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
-    """Ask master data's part of the federated graph; the gateway is the front door to all of it."""
-    return graph.answer(asked, request, work)
 
 
 def _declare(module: Any) -> None:
@@ -148,3 +139,9 @@ def children_of(found: Sequence[accounts.Account], work: Work) -> list[list[Any]
             account = records.told(body)
             below.setdefault(account.parent_id, []).append(account)
     return [below.get(account.id, []) for account in found]
+
+
+@operation("POST /masterdata/graphql", permission=SELF, emits=graph.emits, memory=1024)
+def query(asked: GraphQuery, request: Request, work: Work) -> Response[Any]:
+    """Ask master data's part of the federated graph; the gateway is the front door to all of it."""
+    return graph.answer(asked, request, work)

@@ -33,6 +33,13 @@ UNUSED = timedelta(days=1)
 """After which an import whose file never came is given up."""
 
 
+EMITS: tuple[type[Any], ...] = (
+    ImportCompleted,
+    *(made for r in RECORDS.values() for made in (r.entity.events.created, r.entity.events.updated)),
+)
+"""What an import says: of each record that it wrote, and of its end."""
+
+
 def key_of(tenant: UUID, identifier: UUID) -> str:
     """Where the file of an import is put."""
     return f"{PREFIX}{tenant}/{identifier}"

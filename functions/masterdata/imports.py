@@ -18,7 +18,6 @@ from common.paging import Page, Selection
 from common.work import Work
 from masterdata import import_worker, jobs, storage, tables
 from masterdata.entities import RECORDS, Many
-from masterdata.events import ImportCompleted
 from masterdata.jobs import MEDIA_TYPES, Format
 
 LINK_SECONDS = 3600
@@ -162,7 +161,7 @@ def errors(id: UUID, asked: Selection, work: Work) -> Page[RowError]:  # noqa: A
 @on_upload(
     import_worker.PREFIX,
     uses={Uses.FILES},
-    emits=ImportCompleted,
+    emits=import_worker.EMITS,
     timeout=900,
     memory=1024,
     concurrency=10,

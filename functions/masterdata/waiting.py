@@ -12,7 +12,6 @@ from common.operation import Uses, every
 from common.settings import settings
 from common.work import Work
 from masterdata import export_worker, import_worker, jobs
-from masterdata.events import ImportCompleted
 from masterdata.jobs import Reference
 
 LIMIT = 20
@@ -21,7 +20,7 @@ LIMIT = 20
 _WAITING = text("select kind, tenant_id, id from masterdata.waiting_jobs(:limit)")
 
 
-@every(minutes=1, uses={Uses.FILES}, emits=ImportCompleted, timeout=900, memory=1024, database=False)
+@every(minutes=1, uses={Uses.FILES}, emits=import_worker.EMITS, timeout=900, memory=1024, database=False)
 def resume(deadline: Deadline) -> int:
     """Go on with the imports and exports that no worker holds; how many."""
     resumed = 0
