@@ -1,6 +1,10 @@
 """CEL in one run: importing, compiling and evaluating, with cel-python beside where it is installed.
 
-    python -m benchmarks.cel
+    python -m benchmarks cel
+
+The peer is installed apart, and left out where it is not::
+
+    uv pip install --target .local/peers/rules cel-python
 
 Prints, per expression, microseconds to compile and to evaluate, and milliseconds to import in a fresh
 interpreter.
@@ -11,11 +15,13 @@ import sys
 import timeit
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from common import cel
 from common.cel.types import DOUBLE, INT, STRING, list_of, object_of
 
+PEERS = Path(__file__).resolve().parents[1] / ".local" / "peers" / "rules"
 FACTS: dict[str, Any] = {
     "country": "CH",
     "amount": 120.5,
@@ -95,6 +101,7 @@ def peer(source: str) -> tuple[float, float] | None:
 
 def main() -> None:
     """Run and print the table."""
+    sys.path.append(str(PEERS))
     print(f"import common.cel: {import_milliseconds():.1f} ms")
     print(f"{'compile':>10} {'evaluate':>10}   peer's: {'compile':>10} {'evaluate':>10}   microseconds")
     for source in EXPRESSIONS:
