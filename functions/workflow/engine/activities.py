@@ -90,7 +90,7 @@ def body(run: Run, work: Work) -> None:
         case BusinessRuleTask():
             facts = dict(token.variables) if element.inputs else run.bindings(token)
             run.rest(token, "rules")
-            run.emit(EvaluateRules(token.id, element.id, run.text(element.rules, token), facts))
+            run.emit(EvaluateRules(token.id, element.id, run.name(element.rules, token), facts))
         case CallActivity():
             _call(run, token, element)
         case SubProcess():
@@ -110,7 +110,7 @@ def _user_task(run: Run, token: Token, element: UserTask) -> None:
             token.id,
             element.id,
             run.text(element.name, token) or element.id,
-            assignee=run.text(element.assignee, token),
+            assignee=run.name(element.assignee, token),
             candidate_users=run.texts(element.candidate_users, token),
             candidate_roles=run.texts(element.candidate_roles, token),
             priority=priority,
@@ -124,10 +124,10 @@ def _user_task(run: Run, token: Token, element: UserTask) -> None:
 
 def _job(run: Run, token: Token, element: Job, due: datetime) -> None:
     settings = {name: _setting(run, token, value) for name, value in element.settings.items()}
-    job_type = run.text(element.job, token) or element.id
+    job_type = run.name(element.job, token) or element.id
     if isinstance(element, ScriptTask):
         settings |= {"format": element.format, "script": element.script}
-        job_type = run.text(element.job, token) or "script"
+        job_type = run.name(element.job, token) or "script"
     variables = dict(token.variables) if element.inputs else run.bindings(token)
     run.rest(token, "job")
     run.emit(
@@ -158,7 +158,7 @@ def _script(run: Run, token: Token, element: ScriptTask) -> None:
 
 def _call(run: Run, token: Token, element: CallActivity) -> None:
     variables = dict(token.variables) if element.inputs else run.bindings(token)
-    process = run.text(element.process, token)
+    process = run.name(element.process, token)
     run.rest(token, "call")
     key = run.base.business_key
     run.emit(StartProcess(token.id, element.id, process, element.version, key, variables))
@@ -167,7 +167,8 @@ def _call(run: Run, token: Token, element: CallActivity) -> None:
 def send(run: Run, token: Token, message: MessageEvent) -> None:
     """Sends a message, with its payload or else nothing."""
     payload = {name: run.evaluate(source, token) for name, source in message.payload.items()}
-    run.emit(SendMessage(token.node, message.name, run.text(message.key, token), payload))
+    name, key = run.name(message.name, token), run.name(message.key, token)
+    run.emit(SendMessage(token.node, name, key, payload))
 
 
 def named(name: str, value: Any, element: AnyElement) -> dict[str, Any]:

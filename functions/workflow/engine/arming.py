@@ -98,13 +98,13 @@ def arm_sla(run: Run, token: Token | None, sla: Sla | None) -> None:
 
 def subscribe(run: Run, message: MessageEvent, owner: Owner, index: int = 0) -> None:
     """Waits for a message by its name and correlation key."""
-    name, key = (run.text(source, owner.token, owner.within) for source in (message.name, message.key))
+    name, key = (run.name(source, owner.token, owner.within) for source in (message.name, message.key))
     wait = owner.wait(run, "message", index, name=name, key=key)
     run.emit(OpenSubscription(wait.id, owner.node, "message", name, key))
 
 
 def _signal(run: Run, event: SignalEvent, index: int, owner: Owner) -> None:
-    name = run.text(event.name, owner.token, owner.within)
+    name = run.name(event.name, owner.token, owner.within)
     wait = owner.wait(run, "signal", index, name=name)
     run.emit(OpenSubscription(wait.id, owner.node, "signal", name))
 

@@ -15,6 +15,8 @@ import msgspec
 ROOT: Final = ""
 """The scope of the process itself; other scopes are named by their sub-process."""
 MAX_PRIORITY: Final = 1_000_000
+MAX_NAME: Final = 255
+"""Characters of a name that something is found by: keys, ids, messages, signals, people, kinds of jobs."""
 
 
 class Part(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

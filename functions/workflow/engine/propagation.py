@@ -135,9 +135,9 @@ def throw_to_boundary(run: Run, token: Token, event: AnyEvent) -> list[Work]:
         return [enter(run, token.scope, boundary.id) for boundary in caught]
     match event:
         case SignalEvent():
-            return broadcast(run, run.text(event.name, token), {}, token.node)
+            return broadcast(run, run.name(event.name, token), {}, token.node)
         case MessageEvent():
-            run.emit(SendMessage(token.node, run.text(event.name, token), run.text(event.key, token)))
+            run.emit(SendMessage(token.node, run.name(event.name, token), run.name(event.key, token)))
             return []
         case EscalationEvent():
             return [Work("escalated", token.id, data=event.code)]

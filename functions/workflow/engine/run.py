@@ -24,7 +24,7 @@ from .effects import (
 )
 from .expressions import Environment
 from .graph import Definition
-from .model import AnyElement, Element, MultiInstance, StandardLoop, SubProcess
+from .model import MAX_NAME, AnyElement, Element, MultiInstance, StandardLoop, SubProcess
 from .state import ROOT_SCOPE, Arrival, Done, Incident, Loop, Scope, State, Token, Wait, Work
 
 
@@ -270,6 +270,14 @@ class Run:
             return source
         value = self.evaluate(source[1:], token, scope)
         return "" if value is None else str(value)
+
+    def name(self, source: str, token: Token | None = None, scope: str = ROOT_SCOPE) -> str:
+        """A text that something is found by, such as a message, so that it cannot be of any length."""
+        found = self.text(source, token, scope)
+        if len(found) > MAX_NAME:
+            shown = f"{source!r} gives a name of {len(found)} characters"
+            raise ModelFailure("name", f"{shown}; {MAX_NAME} are the most.")
+        return found
 
     def texts(self, sources: list[str], token: Token) -> list[str]:
         """Literals and expressions, an expression giving a text or a list of them."""

@@ -55,7 +55,7 @@ def throw(run: Run, work: Work) -> None:
     match element.events[work.data]:
         case SignalEvent() as event:
             payload = {name: run.evaluate(source, token) for name, source in event.payload.items()}
-            run.push(*broadcast(run, run.text(event.name, token), payload, element.id), following)
+            run.push(*broadcast(run, run.name(event.name, token), payload, element.id), following)
         case MessageEvent() as event:
             send(run, token, event)
             run.push(following)

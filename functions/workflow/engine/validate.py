@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from .expressions import CelExpressions, Expressions
 from .faults import Fault
 from .model import (
+    MAX_NAME,
     Activity,
     AnyElement,
     BoundaryEvent,
@@ -45,6 +46,9 @@ def _check_process(findings: Findings) -> None:
     process = findings.process
     if not process.key:
         findings.error("", "no_key", "The definition has no key; give it one to start processes by.")
+    if len(process.key) > MAX_NAME:
+        message = f"The key has {len(process.key)} characters; {MAX_NAME} are the most."
+        findings.error("", "too_long", message)
     places = list(_places(process))
     elements = [element for place in places for element in place.elements]
     if not elements:
@@ -60,6 +64,9 @@ def _check_process(findings: Findings) -> None:
     for name, count in ids.items():
         if not name:
             findings.error("", "no_id", f"{count} elements or flows have no id; every one needs its own.")
+        elif len(name) > MAX_NAME:
+            message = f"The id has {len(name)} characters; {MAX_NAME} are the most."
+            findings.error(f"{name[:40]}…", "too_long", message)
         elif count > 1:
             findings.error(name, "duplicate_id", f"{count} elements or flows have the id {name!r}.")
     for place in places:

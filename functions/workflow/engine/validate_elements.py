@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .model import (
+    MAX_NAME,
     Activity,
     AnyElement,
     AnyEvent,
@@ -57,6 +58,7 @@ _ENDS = (
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 MAX_QUANTITY = 1_000
 """The most tokens that begin an activity together, or leave it."""
+MAX_VERSION = 2**31 - 1
 _BEHAVIORS = ("all", "one", "none", "complex")
 
 
@@ -148,6 +150,9 @@ def _definition(findings: Findings, place: Place, element: Event, event: AnyEven
 def _named(findings: Findings, element: str, what: str, name: str) -> None:
     if not name:
         findings.error(element, "no_name", f"Its {what} has no name or code; give it one.")
+    elif len(name) > MAX_NAME and not name.startswith("="):
+        message = f"The name of its {what} has {len(name)} characters; {MAX_NAME} are the most."
+        findings.error(element, "too_long", message)
     findings.text(element, f"{what} name", name)
 
 
@@ -350,6 +355,10 @@ def _kind(findings: Findings, element: Activity) -> None:
         case CallActivity():
             if not element.process:
                 findings.error(element.id, "no_called_element", "It names no process to call.")
+            if not 0 <= element.version <= MAX_VERSION:
+                findings.error(
+                    element.id, "version", f"There is no version {element.version}; 0 is the latest."
+                )
             findings.text(element.id, "called process", element.process)
         case SubProcess():
             _subprocess(findings, element)

@@ -379,3 +379,36 @@ def test_a_user_task_after_a_start_is_entered_by_its_flow():
     world, p = run(UserTask("a"), flows="s -> a")
     entered = [row for row in world.instances[p].history if row.node == "a"]
     assert [(row.kind, row.flow) for row in entered] == [("entered", "s.a")]
+
+
+def test_a_cycle_that_began_long_ago_goes_on_from_now():
+    timer = TimerEvent(cycle="R/2020-01-01T09:00:00Z/P1D")
+    world, _ = run(CatchEvent("wait", events=[timer]), flows="s -> wait -> a")
+    assert list(world.timers.values()) == [datetime(2026, 1, 5, 9, tzinfo=UTC)]
+    world.pass_time(timedelta(days=2))
+    assert [row.node for row in world.tasks.values()] == ["a", "a"]
+    assert list(world.timers.values()) == [datetime(2026, 1, 7, 9, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("times", [2, 2200])
+def test_of_a_cycle_that_is_over_the_last_time_happens_at_once(times):
+    timer = TimerEvent(cycle=f"R{times}/2019-01-01T09:00:00Z/P1D")
+    world, p = run(CatchEvent("wait", events=[timer]), flows="s -> wait -> a")
+    world.pass_time(timedelta())
+    assert world.at(p) == ["a"]
+    assert world.timers == {}
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "=key"])
+def test_a_name_that_nothing_could_be_found_by_is_an_incident(name):
+    thrown = ThrowEvent("t", events=[MessageEvent("paid", name)])
+    world, p = run(thrown, flows="s -> t -> a", variables={"key": "y" * 300})
+    [incident] = world.state(p).incidents.values()
+    assert (incident.kind, incident.node) == ("name", "t")
+
+
+def test_a_message_is_thrown_by_the_name_that_its_expression_gives():
+    thrown = ThrowEvent("t", events=[MessageEvent("=kind + '!'")])
+    world, _ = run(thrown, flows="s -> t -> a", variables={"kind": "paid"})
+    sent = [row for row in world.instances["p1"].effects if isinstance(row, out.SendMessage)]
+    assert [row.name for row in sent] == ["paid!"]

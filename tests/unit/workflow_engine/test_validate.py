@@ -368,3 +368,34 @@ def test_json_that_is_no_definition_is_refused_with_the_place(text, place):
 
 def test_an_empty_place_has_no_content():
     assert content((), "") == ([], [])
+
+
+LONG = "x" * 256
+
+
+@pytest.mark.parametrize(
+    ("element", "fault"),
+    [
+        (UserTask("a", priority="1e999"), ("a", "priority", "error")),
+        (UserTask("a", priority="urgent"), ("a", "priority", "error")),
+        (UserTask("a", completion_quantity=1_001), ("a", "quantity", "error")),
+        (UserTask("a", start_quantity=10**12), ("a", "quantity", "error")),
+        (ReceiveTask("a", message=MessageEvent(LONG)), ("a", "too_long", "error")),
+        (CallActivity("a", process="other", version=2**31), ("a", "version", "error")),
+        (CallActivity("a", process="other", version=-1), ("a", "version", "error")),
+    ],
+)
+def test_a_number_or_name_beyond_all_measure_is_a_fault(element, fault):
+    assert fault in found(element)
+
+
+def test_ids_and_keys_have_a_length():
+    assert {code for _, code, _ in found(key=LONG)} == {"too_long"}
+    assert {code for _, code, _ in found(UserTask(LONG), flows=f"s -> {LONG} -> e")} == {"too_long"}
+
+
+def test_what_a_start_cannot_do_is_a_warning():
+    start = StartEvent("s", events=[ConditionalEvent("true")])
+    assert found(start) == {("s", "conditional_start", "warning")}
+    timer = TimerEvent(cycle="R/2026-01-01T00:00:00Z/PT1H", calendar="office")
+    assert found(CatchEvent("a", events=[timer])) == {("a", "timer", "warning")}
