@@ -88,7 +88,7 @@ def show(asked: EndSessionRequest, request: Request, work: Work) -> Response[str
     answers=(303, 400),
 )
 def sign_out(sent: SignOut, request: Request, work: Work) -> Response[str]:
-    """The same by a form: an application's, or the one that asked the user."""
+    """Sign out by a form: an application's own, or the page's that asked the user."""
     consent = bool(sent.form_token) and hmac.compare_digest(
         _form_token(sent, request).encode(), sent.form_token.encode()
     )
