@@ -1,4 +1,4 @@
-"""A demo tenant with an administrator, a few customers and a process, made by the API like anybody would."""
+"""A demo tenant: administrator, a few customers, a process with its rules, made by the API as by anybody."""
 
 import json
 import secrets
@@ -29,6 +29,23 @@ CALENDAR = {
     },
 }
 """The calendar that the process counts its service levels by."""
+RULE_SET = {
+    "key": "purchase-approval",
+    "name": "Purchase approval",
+    "description": "Who decides about a purchase: nobody, the manager, or the review board.",
+    "facts": {
+        "amount": {"type": "number", "required": True, "minimum": 0},
+        "currency": {"type": "string"},
+        "supplier": {"type": "string"},
+    },
+    "outputs": {"path": {"type": "string", "values": ["automatic", "manager", "review"]}},
+}
+"""What the process asks for the way of approval; the first rule that holds decides."""
+RULES = (
+    ("large", "The board reviews what is above 10,000", ("gt", 10_000), "review"),
+    ("small", "Nobody is asked about 500 or less", ("le", 500), "automatic"),
+    ("others", "The manager decides about the rest", None, "manager"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,10 +78,25 @@ def seed(api: str, demo: Demo, transport: httpx.BaseTransport | None = None) -> 
         http.headers["Authorization"] = f"Bearer {token}"
         for customer in CUSTOMERS:
             _post(http, "/masterdata/customers", customer, may_exist=True)
+        _seed_rules(http)
         _post(http, "/workflow/calendars", CALENDAR, may_exist=True)
         _send(http, "/workflow/definitions", PROCESS.read_bytes(), "application/bpmn+xml", may_exist=True)
         _post(http, f"/workflow/definitions/{PROCESS.stem}/publish", {}, may_exist=True)
     return token
+
+
+def _seed_rules(http: httpx.Client) -> None:
+    place = f"/rules/sets/{RULE_SET['key']}"
+    _post(http, "/rules/sets", RULE_SET, may_exist=True)
+    for key, name, bound, path in RULES:
+        rule: dict[str, Any] = {"key": key, "name": name}
+        rule["actions"] = [{"type": "set", "output": "path", "value": path}]
+        if bound is not None:
+            operator, value = bound
+            rule["condition"] = {"kind": "row", "field": "amount", "operator": operator, "value": value}
+        _post(http, f"{place}/rules", rule, may_exist=True)
+    if http.get(place).json().get("published") is None:
+        _post(http, f"{place}/publish", {})
 
 
 def _post(

@@ -25,6 +25,10 @@ class Api:
             return httpx.Response(status, json={"code": "no", "detail": "because"})
         if path == "/auth/login":
             return httpx.Response(200, json={"access_token": "t-1"})
+        if request.method == "GET":
+            return httpx.Response(
+                200, json={"published": 1 if (f"{path}/publish", b"{}") in self.known else None}
+            )
         if (path, body) in self.known:
             return httpx.Response(409, json={"code": "exists"})
         self.known.add((path, body))
@@ -34,10 +38,13 @@ class Api:
         return seed.seed("http://api/base", DEMO, httpx.MockTransport(self))
 
 
-def test_the_tenant_its_administrator_customers_and_process_are_made():
+def test_the_tenant_its_administrator_customers_rules_and_process_are_made():
     api = Api()
     assert api.seed() == "t-1"
-    tenant, login, *customers, calendar, definition, publication = api.requests
+    posted = [request for request in api.requests if request.method == "POST"]
+    tenant, login, *customers, rule_set, large, small, others, decided, calendar, definition, publication = (
+        posted
+    )
     assert json.loads(tenant.content) == {
         "slug": "demo",
         "name": "Demo",
@@ -53,7 +60,11 @@ def test_the_tenant_its_administrator_customers_and_process_are_made():
     assert definition.headers["Content-Type"] == "application/bpmn+xml"
     assert publication.url.path == "/base/workflow/definitions/purchase_approval/publish"
     assert [json.loads(request.content)["code"] for request in customers] == ["C-1001", "C-1002", "C-1003"]
-    assert len({request.headers["Idempotency-Key"] for request in api.requests}) == 8
+    assert json.loads(rule_set.content)["key"] == "purchase-approval"
+    rules = [json.loads(request.content) for request in (large, small, others)]
+    assert [rule["key"] for rule in rules] == ["large", "small", "others"]
+    assert decided.url.path == "/base/rules/sets/purchase-approval/publish"
+    assert len({request.headers["Idempotency-Key"] for request in posted}) == 13
 
 
 def test_seeding_again_makes_nothing_twice():
