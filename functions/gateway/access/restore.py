@@ -118,7 +118,8 @@ class _Restorer:
         for key, inner in value.items():
             hidden = self.hidden.get(key)
             if hidden is not None:
-                self.report(hidden, (*path, hidden.key))
+                if hidden.key not in done:  # written twice, it is one field
+                    self.report(hidden, (*path, hidden.key))
                 done[hidden.key] = None
                 whole = whole and not isinstance(hidden.type, GraphQLNonNull)
                 continue

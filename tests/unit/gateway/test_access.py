@@ -87,6 +87,12 @@ def test_each_object_of_a_list_tells_of_its_own_field() -> None:
     ]
 
 
+def test_a_field_that_is_written_twice_has_one_error() -> None:
+    response = ask("{ me { salary salary ...F } } fragment F on Person { salary }", caller())
+    assert response["data"] == {"me": {"salary": None}}
+    assert errors(response) == [("FORBIDDEN", ["me", "salary"])]
+
+
 def test_a_types_requirement_holds_wherever_it_is_returned() -> None:
     response = ask("{ me { name file { name pages } } }", caller())
     assert response["data"] == {"me": {"name": "Ada", "file": None}}

@@ -162,7 +162,7 @@ class SimulatedSubgraph:
         if isinstance(source, World):
             source = View(source.roots[info.parent_type.name], {}, None)
         assert isinstance(source, View)
-        arguments = _written(info, arguments)
+        arguments = written(info, arguments)
         rules = self.rules[info.parent_type.name, info.field_name]
         provided, inner = _provided(source.provided, info.field_name)
         if rules.requires is not None:
@@ -217,7 +217,7 @@ class SimulatedSubgraph:
         return None
 
 
-def _written(info: GraphQLResolveInfo, arguments: dict[str, Any]) -> dict[str, Any]:
+def written(info: GraphQLResolveInfo, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments without defaults: whether a subgraph or the API schema has them makes no difference
     here."""
     written = {each.name.value for each in info.field_nodes[0].arguments}
@@ -361,7 +361,7 @@ def whole_world(world: World, document: str, variables: dict[str, Any] | None = 
 
     def resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         thing = world.roots[info.parent_type.name] if isinstance(source, World) else source
-        return thing.tell(info.field_name, _written(info, arguments))
+        return thing.tell(info.field_name, written(info, arguments))
 
     result = execute_sync(
         world.supergraph.api,
