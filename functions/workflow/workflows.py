@@ -228,7 +228,8 @@ def publish(key: str, work: Work, number: Number | None = None) -> DefinitionSum
     """Publish the latest version, or the one of that `number`: processes start with it from now on.
 
     Running processes keep their version. The messages, signals and timers that start processes are those of
-    the latest published version.
+    the latest published version; a start event with a condition starts none by itself. A timer's times that
+    lie before its publication are not made up for.
     """
     row = found(work, key, number) if number else _latest(work, key)
     if row is None:
