@@ -138,7 +138,7 @@ def change(asked: TenantChange, expected: IfMatch, work: Work) -> Tenant:
     try:
         after = msgspec.convert(msgspec.to_builtins(before) | wanted, TenantSettings)
     except msgspec.ValidationError as error:
-        raise invalid(error) from error
+        raise invalid(error, TenantSettings) from error
     changed = (
         update(tenants)
         .where(tenants.c.id == work.tenant, tenants.c.version == row.version)

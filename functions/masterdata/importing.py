@@ -108,7 +108,7 @@ class Batch:
         try:
             patch: Any = msgspec.convert(entry.patch, self._entity.patch, strict=False)
         except msgspec.ValidationError as error:
-            raise invalid(error) from error
+            raise invalid(error, self._entity.patch) from error
         if patch.code is UNSET:
             raise Invalid.at("/code", "A row says which record it is by its code.")
         return patch

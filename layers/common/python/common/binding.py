@@ -166,7 +166,7 @@ class Binder:
             try:
                 return decode(body)
             except msgspec.ValidationError as error:
-                raise invalid(error) from error
+                raise invalid(error, kind) from error
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise BadRequest(f"The body is not JSON: {error}.") from error
             except RecursionError as error:
@@ -191,18 +191,26 @@ def form(body: bytes) -> dict[str, str]:
     return fields
 
 
-def invalid(error: msgspec.ValidationError) -> Invalid:
-    """Msgspec's complaint (``Expected `int`, got `str` - at `$.a[0]```) as problem with a JSON pointer."""
+def invalid(error: msgspec.ValidationError, kind: Any = None) -> Invalid:
+    """Msgspec's complaint (``Expected `int`, got `str` - at `$.a[0]```) as problem with a JSON pointer.
+
+    With the ``kind`` that was expected, a value that is none of a few is told with those.
+    """
     message, _, at = str(error).partition(" - at `")
-    pointer = "".join("/" + (name or index) for name, index in _SEGMENT.findall(at.removeprefix("key in ")))
-    return Invalid.at(pointer, message.replace("`", "'"))
+    path = [name or index for name, index in _SEGMENT.findall(at.removeprefix("key in "))]
+    if kind is not None and message.startswith("Invalid enum value"):
+        from common import choices
+
+        if allowed := choices.at(kind, path):
+            message += f"; there are {', '.join(map(str, allowed))}"
+    return Invalid.at("".join(f"/{step}" for step in path), message.replace("`", "'"))
 
 
 def _convert(values: dict[str, Any], kind: Any, where: str) -> Any:
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        problem = invalid(error)
+        problem = invalid(error, kind)
         raise BadRequest(f"The {where} is not valid: {problem.detail}.", **problem.members) from error
 
 
