@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MAX_PROJECTIONS = 32
 NOTHING = object()
 INTROSPECTED = "introspection:"  # no entry of a field starts like this
-Names = tuple[str, ...]
+NULL = "NULL_IN_NON_NULLABLE_FIELD"
+MAX_MISSING = 100  # of a long list whose items all lack the same, so many are told
 
 
 class Entry(NamedTuple):
@@ -256,21 +257,18 @@ def _missing(reports: Reports, errors: list[dict[str, Any]]) -> list[dict[str, A
     """Errors for nulls where the type forbids them, unless an error already says why the value is missing."""
     if not reports.missing_at:
         return []
-    known = [_names(error.get("path", ())) for error in errors]
+    known = {tuple(error.get("path", ())) for error in errors}
+    above = {path[:length] for path in known for length in range(len(path))}
     added = []
     for way, field in reports.missing_at:
-        names = _names(_path(way))
-        if any(names[: len(each)] == each or each[: len(names)] == names for each in known):
+        path = tuple(_path(way))
+        if path in above or any(path[:length] in known for length in range(len(path) + 1)):
             continue
-        known.append(names)
-        message = f"Cannot return null for non-nullable field {field}."
-        added.append(_error(message, way, "NULL_IN_NON_NULLABLE_FIELD"))
+        added.append(_error(f"Cannot return null for non-nullable field {field}.", way, NULL))
+        if len(added) == MAX_MISSING:
+            break
     return added
 
 
 def _error(message: str, way: Way, code: str) -> dict[str, Any]:
     return {"message": message, "path": _path(way), "extensions": {"code": code}}
-
-
-def _names(path: Any) -> Names:
-    return tuple(element for element in path if isinstance(element, str))

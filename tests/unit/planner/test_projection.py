@@ -16,7 +16,7 @@ directive @inaccessible on OBJECT | ENUM_VALUE
 enum join__Graph { A @join__graph(name: "a", url: "") }
 type Query @join__type(graph: A) {
   text: String number: Int float: Float id: ID truth: Boolean mode: Mode strict: Mode! any: Any
-  texts: [String!] matrix: [[Int]] thing: Thing node: Node nodes: [Node!]
+  texts: [String!] matrix: [[Int]] thing: Thing things: [Thing] node: Node nodes: [Node!]
 }
 type Thing implements Node @join__type(graph: A) @join__implements(graph: A, interface: "Node") {
   id: ID! size: Int
@@ -163,6 +163,18 @@ def test_null_in_a_list_of_non_null_items_nulls_the_list():
     response = answer("{ texts text }", texts=["a", None], text="t")
     assert response["data"] == {"texts": None, "text": "t"}
     assert response["errors"][0]["path"] == ["texts", 1]
+
+
+def test_each_item_that_lacks_what_it_must_have_is_null_with_an_error_of_its_own():
+    response = answer("{ things { id size } }", things=[{"size": 1}, {"id": "2", "size": 2}, {"size": 3}])
+    assert response["data"] == {"things": [None, {"id": "2", "size": 2}, None]}
+    assert [error["path"] for error in response["errors"]] == [["things", 0, "id"], ["things", 2, "id"]]
+
+
+def test_of_a_long_list_that_lacks_the_same_everywhere_not_every_item_is_told():
+    response = answer("{ things { id } }", things=[{}] * 5_000)
+    assert response["data"] == {"things": [None] * 5_000}
+    assert len(response["errors"]) == 100
 
 
 def test_fields_a_subgraph_did_not_send_are_null():
