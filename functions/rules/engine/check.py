@@ -23,6 +23,7 @@ from rules.engine.model import (
     Expression,
     Fact,
     HitPolicy,
+    Kind,
     Not,
     Output,
     Row,
@@ -37,6 +38,19 @@ from rules.engine.values import ORDERED, Unreadable, read_fact, read_value
 _PART = r"[^\W\d](?:[\w \-/+*']*[\w+*'])?"
 _NAME = re.compile(rf"{_PART}(?:\.{_PART})*\Z")
 """Names of facts and outputs, as DMN allows them; expressions see those that are words."""
+_NUMBERS = frozenset({"int", "uint", "double"})
+_YIELDS: dict[Kind, frozenset[str]] = {
+    "string": frozenset({"string", "google.protobuf.Timestamp", "google.protobuf.Duration"}),
+    "integer": _NUMBERS,
+    "number": _NUMBERS,
+    "boolean": frozenset({"bool"}),
+    "date": frozenset({"string", "google.protobuf.Timestamp"}),
+    "timestamp": frozenset({"string", "google.protobuf.Timestamp"}),
+    "duration": frozenset({"string", "google.protobuf.Duration"}),
+    "list": frozenset({"list"}),
+    "object": frozenset({"map", "object"}),
+}
+"""The CEL types that an expression for an output may have; moments and durations become text."""
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z", re.ASCII)
 
 
@@ -206,15 +220,29 @@ class _Checker:
             message = "the condition can never hold: its rows contradict each other"
             self.report("never_holds", message, "/condition")
         for place, source in expressions(rule.actions):
-            self._check_expression(source, fields, place)
+            result = self._check_expression(source, fields, place)
+            action = rule.actions[int(place.split("/")[2])]
+            if result and isinstance(action, Set | Add):
+                self._check_result(action, result, place)
 
-    def _check_expression(self, source: str, fields: Fields, place: str) -> None:
+    def _check_expression(self, source: str, fields: Fields, place: str) -> str:
+        """The CEL name of the expression's type; empty when it is at fault."""
         from common.cel import CelError
 
         try:
-            fields.compile(source)
+            return fields.compile(source).result_type.name
         except CelError as error:
             self.report("expression", str(error), place)
+            return ""
+
+    def _check_result(self, action: Set | Add, result: str, place: str) -> None:
+        """Whether an expression may yield what its output is declared to be; numbers fit any number."""
+        declared = self.rule_set.outputs.get(action.output)
+        if declared is None or (isinstance(action, Add) and declared.type == "list"):
+            return
+        if result not in _YIELDS[declared.type] and result not in ("dyn", "null_type"):
+            message = f"output {action.output!r} is a {declared.type}, and the expression yields a {result}"
+            self.report("expression", message, place)
 
     def _check_action(self, action: Action, place: str) -> None:
         match action:

@@ -45,6 +45,30 @@ def test_a_schema_of_many_facts_is_checked_once_for_all_expressions() -> None:
     assert fault.code == "name"
 
 
+@pytest.mark.parametrize(
+    ("kind", "cel", "fits"),
+    [
+        ("string", "country", True),
+        ("string", "amount", False),
+        ("number", "count", True),
+        ("number", "country", False),
+        ("boolean", "amount > 1.0", True),
+        ("boolean", "country", False),
+        ("timestamp", "seen + wait", True),
+        ("timestamp", "wait", False),
+        ("list", "tags", True),
+        ("list", "country", False),
+        ("object", "{'a': 1}", True),
+        ("object", "[1]", False),
+        ("string", "tags[0]", True),
+        ("string", "seen", True),
+    ],
+)
+def test_an_expression_yields_what_its_output_is_declared_to_be(kind: Any, cel: str, fits: bool) -> None:
+    found = faults(None, Set("x", cel=cel), outputs={"x": Output(kind)})
+    assert found == ([] if fits else [("expression", "/actions/0/cel")])
+
+
 def test_a_check_names_so_many_faults_and_ends() -> None:
     facts = {f"field_number_{i}": Fact("number") for i in range(2_000)}
     wrong = tuple(Rule(f"r{i}", (), Row(f"feld_number_{i}", Operator.EQ, 1)) for i in range(3_000))
