@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,6 +36,10 @@ class Effect(msgspec.Struct, frozen=True, omit_defaults=True):
     """The event's name, or the call's target."""
     payload: dict[str, Any]
     via: Literal["", "webhook", "lambda"] = ""
+
+
+class NotFiniteError(ValueError):
+    """An expression yields an infinite number, or none; JSON has neither."""
 
 
 class Absent:
@@ -111,7 +116,7 @@ class Performer(msgspec.Struct, frozen=True):
 
         try:
             return plain(self.programs[place].evaluate(run.bindings))
-        except CelError as error:
+        except (CelError, NotFiniteError) as error:
             run.errors.append(RuleError("expression", str(error), self.rule.id, place))
             return ABSENT
 
@@ -161,13 +166,18 @@ def fresh(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """What an expression yields, as JSON carries it: timestamps and durations as the text that facts use."""
+    """What an expression yields, as JSON carries it: timestamps and durations as the text that facts use.
+
+    :class:`NotFiniteError` for a number that JSON has no word for.
+    """
     from common.cel import Duration, Timestamp
 
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
         return int(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotFiniteError(f"the expression yields {value}, which is no number that can be put out")
     if isinstance(value, Timestamp):
         return written(value.to_datetime())
     if isinstance(value, Duration):

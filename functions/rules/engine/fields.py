@@ -7,6 +7,7 @@ first needed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -275,7 +276,10 @@ def _for_expression(kind: Kind, value: Any) -> Any:
     if value is None:
         return None
     if kind == "number":
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # an int beyond all doubles compares as what lies beyond them
+            return math.inf if value > 0 else -math.inf
     if kind == "date":
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if kind == "list":

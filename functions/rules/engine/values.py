@@ -106,13 +106,16 @@ def _duration(value: Any) -> timedelta:
         raise Unreadable(f"must be a duration such as P1DT2H30M, not {_described(value)}")
     sign, days, hours, minutes, seconds, fraction = parts.groups()
     micros = int((fraction or ".0")[1:].ljust(6, "0"))
-    length = timedelta(
-        days=int(days or 0),
-        hours=int(hours or 0),
-        minutes=int(minutes or 0),
-        seconds=int(seconds or 0),
-        microseconds=micros,
-    )
+    try:
+        length = timedelta(
+            days=int(days or 0),
+            hours=int(hours or 0),
+            minutes=int(minutes or 0),
+            seconds=int(seconds or 0),
+            microseconds=micros,
+        )
+    except OverflowError as error:
+        raise Unreadable("is longer than a billion days") from error
     return -length if sign else length
 
 

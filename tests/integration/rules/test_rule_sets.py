@@ -134,6 +134,54 @@ def test_facts_that_do_not_fit_are_refused_and_the_evaluation_kept(
         assert kept["error"] == problem["detail"]
 
 
+NESTED = '{"o":'
+HOSTILE = [
+    f'{{"n": {"9" * 400}}}',
+    '{"n": 1e308}',
+    f'{{"n": 1e-320, "i": {"9" * 30}}}',
+    '{"i": 9223372036854775807}',
+    '{"w": "P999999999DT999999999H"}',
+    '{"t": "0001-01-01T00:00:00+14:00"}',
+    '{"s": "\\u0000"}',
+    '{"s": "\\ud800"}',
+    f'{{"s": "{"a" * 100_000}"}}',
+    f'{{"l": [{", ".join(["1e15"] * 1_000)}]}}',
+    f"{NESTED * 500}1{'}' * 500}",
+]
+
+
+@pytest.mark.parametrize("facts", HOSTILE)
+def test_hostile_facts_are_decided_or_refused_and_never_break(owner: Caller, facts: str) -> None:
+    kinds = {"n": "number", "i": "integer", "s": "string", "l": "list", "o": "object"}
+    declared = {name: {"type": kind} for name, kind in kinds.items()}
+    declared |= {"w": {"type": "duration"}, "t": {"type": "timestamp"}}
+    computed = {"x": "n * 2.0", "y": "i + 1", "z": "s + s", "v": "l", "u": "o"}
+    given = [{"type": "set", "output": name, "cel": cel} for name, cel in computed.items()]
+    several = [
+        {"id": "all", "actions": [*given, {"type": "add", "output": "sum", "cel": "n"}]},
+        {"id": "again", "actions": [{"type": "add", "output": "sum", "cel": "n"}]},
+        {"id": "cel", "condition": {"kind": "expression", "cel": "n > 1.0 || size(s) > 1 || i / 0 > 1"}},
+        {"id": "row", "condition": {"kind": "row", "field": "n", "operator": "gt", "value": 0.1}},
+        {"id": "late", "condition": {"kind": "row", "field": "w", "operator": "gt", "value": "PT1S"}},
+    ]
+    document = {"facts": declared, "rules": several, "hit_policy": "collect"}
+    owner.call(
+        exchange.import_,
+        raw=json.dumps(document),
+        headers={"Content-Type": "application/json"},
+        query={"key": "hostile"},
+    ).ok(201)
+    place = {"id": "hostile"}
+    owner.call(publishing.publish, path=place).ok(201)
+    answer = owner.call(evaluations.evaluate, raw=f'{{"facts": {facts}}}', path=place)
+    assert answer.status in (200, 400, 422), answer.text
+    if answer.status == 200:
+        kept = owner.call(evaluations.read, path={"id": answer.json["id"]}).ok()
+        assert kept["outputs"] == answer.json["outputs"]
+        assert None not in kept["outputs"].values()
+        owner.call(evaluations.explanation, path={"id": answer.json["id"]}).ok()
+
+
 def test_a_batch_decides_each_by_itself(owner: Caller, discount: dict[str, str]) -> None:
     items = [{"country": "CH", "amount": 200}, {"country": 7}, {"country": "CH", "amount": 2000}]
     told = owner.call(evaluations.evaluate_batch, {"items": items}, path=discount).ok()["items"]

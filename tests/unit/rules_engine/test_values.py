@@ -14,7 +14,7 @@ from rules.engine.compile import compile_rules
 from rules.engine.faults import InvalidFacts
 from rules.engine.fields import Admission
 from rules.engine.limits import Limits
-from rules.engine.model import Fact, Kind, Operator, Row, Rule, RuleSet
+from rules.engine.model import Expression, Fact, HitPolicy, Kind, Operator, Row, Rule, RuleSet, Set
 from rules.engine.values import Unreadable, as_float_rank, duration_text, exact, read_value, written
 
 
@@ -136,6 +136,23 @@ def test_facts_that_do_not_fit_are_named(facts: dict[str, Any], field: str) -> N
     with pytest.raises(InvalidFacts) as refused:
         Admission(SCHEMA).check(facts)
     assert refused.value.field == field
+
+
+def test_a_duration_beyond_the_calendar_is_refused() -> None:
+    with pytest.raises(InvalidFacts, match="longer than"):
+        Admission({"w": Fact("duration")}).check({"w": "P999999999DT999999999H"})
+
+
+@pytest.mark.parametrize(("amount", "fired"), [(10**400, ("r", "row")), (-(10**400), ())])
+def test_a_number_beyond_all_doubles_compares_as_one(amount: int, fired: tuple[str, ...]) -> None:
+    rules = (
+        Rule("r", (Set("x", cel="n * 2.0"),), Expression("n > 1.0")),
+        Rule("row", (), Row("n", Operator.GT, 0.1)),
+    )
+    matcher = compile_rules(RuleSet({"n": Fact("number")}, rules, hit_policy=HitPolicy.COLLECT))
+    found = matcher.evaluate({"n": amount})
+    assert (found.fired, found.outputs) == (fired, {})
+    assert [error.rule for error in found.errors] == list(fired[:1])
 
 
 def test_a_required_fact_must_be_there() -> None:
