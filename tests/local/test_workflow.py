@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -108,3 +112,59 @@ def test_the_built_in_worker_calls_a_service(stack: Stack, owner: Tenant) -> Non
         eventually(lambda: status(http, process) == "ended", seconds=90)
         read = http.get(f"/workflow/processes/{process['id']}").json()
     assert read["variables"]["status"] == 200
+
+
+TASK = """
+def handler(event, context):
+    if "amount" not in event:
+        raise ValueError("no amount")
+    return {"tax": event["amount"] / 10, "by": context.function_name}
+"""
+
+
+@contextmanager
+def function(stack: Stack) -> Iterator[tuple[str, str]]:
+    """A function of a user's own that works out a tax: its name, and that of one of the platform's."""
+    functions, archive = stack.aws("lambda"), io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("task.py", TASK)
+    [like, *_] = functions.list_functions()["Functions"]
+    name = f"groundwork-local-task-{uuid4().hex[:8]}"
+    functions.create_function(
+        FunctionName=name,
+        Runtime=like["Runtime"],
+        Role=like["Role"],
+        Handler="task.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    yield name, like["FunctionName"]
+    functions.delete_function(FunctionName=name)
+
+
+def invoking(name: str, **more: Any) -> dict[str, Any]:
+    """A definition that invokes a function."""
+    settings = {"function": name, "payload": {"amount": "=amount"}}
+    outputs = {"tax": "tax", "by": "by"}
+    element = {"type": "serviceTask", "id": "tax", "job": "lambda", "settings": settings, "outputs": outputs}
+    return of(element | more)
+
+
+def test_the_built_in_worker_invokes_functions_for_tasks_and_no_others(stack: Stack, owner: Tenant) -> None:
+    with function(stack) as (name, other), owner.http as http:
+        done = start(http, publish(http, invoking(name)), amount=120)
+        empty = {"settings": {"function": name, "payload": {}}, "retries": 0}
+        failing = start(http, publish(http, invoking(name, **empty)))
+        refused = start(http, publish(http, invoking(other)), amount=120)
+        eventually(lambda: status(http, done) == "ended", seconds=90)
+        eventually(lambda: incident(http, failing) and incident(http, refused), seconds=90)
+        read = http.get(f"/workflow/processes/{done['id']}").json()
+        said = incident(http, failing), incident(http, refused)
+    assert (read["variables"]["tax"], read["variables"]["by"]) == (12, name)
+    assert "no amount" in said[0]
+    assert "no other is invoked" in said[1]
+
+
+def incident(http: httpx.Client, process: dict[str, Any]) -> str:
+    """What a process's incident says, if it has one."""
+    asked = http.get("/workflow/incidents", params={"process_id": process["id"]})
+    return next((found["message"] for found in asked.json()["items"]), "")
