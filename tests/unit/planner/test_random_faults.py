@@ -2,6 +2,7 @@
 
 import json
 from random import Random
+from typing import Any
 
 import pytest
 from graphql import execute_sync, parse
@@ -14,8 +15,19 @@ from tests.unit.planner.simulator.world import World
 from tests.unit.planner.supergraphs import NAMES, federation, supergraph
 
 SEEDS = range(12)
-NONSENSE = (None, None, 7, "nonsense", True, [], {}, [None], {"__typename": "Nothing"}, float("nan"))
-ANSWERS = (
+NONSENSE: tuple[Any, ...] = (
+    None,
+    None,
+    7,
+    "nonsense",
+    True,
+    [],
+    {},
+    [None],
+    {"__typename": "Nothing"},
+    float("nan"),
+)
+ANSWERS: tuple[Any, ...] = (
     None,
     [],
     "nonsense",
@@ -25,7 +37,7 @@ ANSWERS = (
     {"errors": {}},
     {"data": {}, "errors": [1]},
 )
-ERRORS = (
+ERRORS: tuple[Any, ...] = (
     {"message": "it broke"},
     {"message": "it broke", "path": ["_entities", 0, "name"]},
     {"message": "it broke", "path": ["_entities", 99]},
