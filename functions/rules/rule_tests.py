@@ -17,9 +17,11 @@ from common.operation import operation
 from common.paging import Page, Selection
 from common.work import Work
 from rules import sets, storage
+from rules.engine.chain import evaluate_set
 from rules.engine.check import require_valid
 from rules.engine.compile import compile_rules
 from rules.engine.evaluate import Matcher
+from rules.engine.fields import Admission
 from rules.tables import rule_tests
 
 MOST = 1000
@@ -140,12 +142,14 @@ def run_all(work: Work, set_id: UUID, matcher: Matcher) -> list[TestOutcome]:
         .where(rule_tests.c.tenant_id == work.tenant, rule_tests.c.set_id == set_id)
         .order_by(rule_tests.c.name)
     )
-    return [_run(row, matcher, work.now) for row in rows]
+    admission = Admission(matcher.bound.rule_set.facts)
+    return [_run(row, matcher, admission, work.now) for row in rows]
 
 
-def _run(row: Any, matcher: Matcher, now: datetime) -> TestOutcome:
+def _run(row: Any, matcher: Matcher, admission: Admission, now: datetime) -> TestOutcome:
     try:
-        found = matcher.evaluate(row.facts, moment=row.moment or now)
+        admission.check(row.facts)
+        found = evaluate_set(matcher, row.facts, moment=row.moment or now)
     except Invalid as problem:
         return TestOutcome(id=row.id, name=row.name, passed=False, error=problem.detail)
     outputs, fired = msgspec.to_builtins(found.outputs), list(found.fired)

@@ -95,6 +95,13 @@ def evaluate_chain(
     return Chain(summed, current, tuple(rounds), ended, cycle)
 
 
+def evaluate_set(matcher: Matcher, facts: Mapping[str, Any], *, moment: datetime | None = None) -> Evaluation:
+    """Decide as the set wants it: in a chain where it chains, else in one evaluation."""
+    if matcher.bound.rule_set.chaining:
+        return evaluate_chain(matcher, facts, moment=moment).evaluation
+    return matcher.evaluate(facts, moment=moment)
+
+
 def explain_chain(
     matcher: Matcher,
     rules: Iterable[str],

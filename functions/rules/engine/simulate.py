@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from common.errors import Problem
-from rules.engine.chain import evaluate_chain
+from rules.engine.chain import evaluate_set
 from rules.engine.conclude import Evaluation
 from rules.engine.evaluate import Matcher
 
@@ -81,9 +81,7 @@ def simulate(draft: Matcher, past: Iterable[PastEvaluation], *, listed: int = 10
 
 def _evaluated(draft: Matcher, past: PastEvaluation) -> tuple[Evaluation | None, str]:
     try:
-        if draft.bound.rule_set.chaining:
-            return evaluate_chain(draft, past.facts, moment=past.moment).evaluation, ""
-        return draft.evaluate(past.facts, moment=past.moment), ""
+        return evaluate_set(draft, past.facts, moment=past.moment), ""
     except Problem as problem:
         return None, problem.detail
 

@@ -277,6 +277,36 @@ def test_tests_gate_publishing(owner: Caller, discount: dict[str, str]) -> None:
     owner.call(publishing.publish, path=discount).ok(201)
 
 
+def test_tests_and_evaluations_of_a_chaining_set_chain_alike(owner: Caller) -> None:
+    numbers = {name: {"type": "integer"} for name in ("a", "b", "c")}
+    made = {"key": "chain", "name": "Chain", "facts": numbers, "outputs": {n: numbers[n] for n in "bc"}}
+    owner.call(sets.create, made | {"chaining": True, "hit_policy": "collect"}).ok(201)
+    place = {"id": "chain"}
+    for given, output in (("a", "b"), ("b", "c")):
+        condition = {"kind": "row", "field": given, "operator": "eq", "value": 1}
+        new = {
+            "key": output,
+            "condition": condition,
+            "actions": [{"type": "set", "output": output, "value": 1}],
+        }
+        owner.call(rules.create, new, path=place).ok(201)
+    expected = {"facts": {"a": 1}, "outputs": {"b": 1, "c": 1}}
+    owner.call(rule_tests.create, expected | {"name": "through"}, path=place).ok(201)
+    owner.call(rule_tests.create, {"name": "typo", "facts": {"A": 1}, "outputs": {}}, path=place).ok(201)
+    run = owner.call(rule_tests.run, path=place).ok()
+    assert [(each["name"], each["passed"]) for each in run["outcomes"]] == [
+        ("through", True),
+        ("typo", False),
+    ]
+    assert "unknown" in run["outcomes"][1]["error"]
+    owner.call(rule_tests.remove, path=place | {"test_id": run["outcomes"][1]["id"]}).ok(204)
+    owner.call(publishing.publish, path=place).ok(201)
+    told = owner.call(evaluations.evaluate, {"facts": {"a": 1}}, path=place, query={"explain": "true"}).ok()
+    assert told["outputs"] == {"b": 1, "c": 1}
+    assert [(each["rule"], each["fired"]) for each in told["explanation"]] == [("b", True), ("c", True)]
+    assert owner.call(evaluations.explanation, path={"id": told["id"]}).ok()["items"] == told["explanation"]
+
+
 def test_a_simulation_says_what_a_draft_would_change(owner: Caller, discount: dict[str, str]) -> None:
     for amount in (50, 500, 1500):
         decide(owner, discount, amount).ok()
