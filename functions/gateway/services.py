@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from common.errors import BadRequest, Invalid, NotFound
 from common.exposition import require_scrape_token
 from common.operation import PLATFORM, PUBLIC, SERVICES, operation
+from common.paging import Page, Paging, page
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
@@ -77,12 +78,6 @@ class Service(Struct, frozen=True, kw_only=True):
     updated_by: str
 
 
-class Services(Struct, frozen=True):
-    """Every service of the platform, by name."""
-
-    items: list[Service]
-
-
 class TargetGroup(Struct, frozen=True):
     """Targets of a Prometheus HTTP service discovery answer."""
 
@@ -100,10 +95,17 @@ DESCRIPTIONS = {
 
 
 @operation("GET /services", permission="gateway.service.read")
-def list_(request: Request, work: Work) -> Services:
-    """Every service of the platform: the five own ones, and those that were registered."""
-    own = [_own(name, request.base_url) for name in SERVICES]
-    return Services([*own, *external(work)])
+def list_(paging: Paging, request: Request, work: Work) -> Page[Service]:
+    """List the services of the platform: the five own ones, then those that were registered, by name."""
+    after = tuple(paging.after("services", [int, str]) or (-1, ""))
+    every = [*(_own(name, request.base_url) for name in SERVICES), *external(work)]
+    found = sorted((service for service in every if _place(service) > after), key=_place)
+    return page(found[: paging.limit + 1], paging.limit, "services", _place, lambda service: service)
+
+
+def _place(service: Service) -> tuple[int, str]:
+    own = service.kind == "own"
+    return SERVICES.index(service.name) if own else len(SERVICES), service.name
 
 
 @operation("PUT /services/{name}", permission="gateway.service.write", emits=ServiceRegistered)

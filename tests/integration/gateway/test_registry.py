@@ -39,6 +39,20 @@ def test_the_five_are_always_there_and_others_beside_them(operator: Caller) -> N
     assert [each["kind"] for each in listed] == ["own"] * 5 + ["external"]
 
 
+def test_the_registry_is_read_page_by_page(operator: Caller) -> None:
+    for name in ("shipping", "billing"):
+        register(operator, name)
+    names: list[str] = []
+    query: dict[str, str] = {"limit": "2"}
+    while True:
+        answer = operator.call(services.list_, query=query).ok()
+        names += [each["name"] for each in answer["items"]]
+        if answer["next"] is None:
+            break
+        query["cursor"] = answer["next"]
+    assert names == [*SERVICES, "billing", "shipping"]
+
+
 def test_an_entry_is_replaced_told_and_removed(platform: Platform, operator: Caller) -> None:
     register(operator, "billing")
     assert register(operator, "billing", url="https://bills.example")["version"] == 2
