@@ -154,22 +154,25 @@ def remove(id: str, rule_id: UUID, expected: IfMatch, work: Work) -> None:  # no
 
 def add(work: Work, owner: Row[Any], found: list[Rule]) -> None:
     """Add rules as the engine has them to a set's draft, in their order."""
+    rows = [
+        {
+            "id": uuid7(),
+            "tenant_id": work.tenant,
+            "set_id": owner.id,
+            "key": rule.id,
+            **{name: getattr(rule, name) for name in _PLAIN},
+            "created_at": work.now,
+            "updated_at": work.now,
+        }
+        for rule in found
+    ]
+    made: dict[str, Row[Any]] = {}
+    for start in range(0, len(rows), storage.CHUNK):
+        inserted = rules.insert().values(rows[start : start + storage.CHUNK]).returning(rules)
+        made |= {row.key: row for row in work.execute(inserted)}
+    storage.add(work, [(made[rule.id].id, rule.condition, rule.actions) for rule in found])
     for rule in found:
-        row = work.execute(
-            rules.insert()
-            .values(
-                id=uuid7(),
-                tenant_id=work.tenant,
-                set_id=owner.id,
-                key=rule.id,
-                **{n: getattr(rule, n) for n in _PLAIN},
-                created_at=work.now,
-                updated_at=work.now,
-            )
-            .returning(rules)
-        ).one()
-        storage.write(work, row.id, rule.condition, rule.actions)
-        work.emit(_event(RuleCreated, row))
+        work.emit(_event(RuleCreated, made[rule.id]))
 
 
 _PLAIN = ("name", "description", "priority", "valid_from", "valid_until", "enabled")

@@ -17,22 +17,31 @@ from rules.sets import rule_set_of, told
 from rules.tables import actions, conditions, rules
 
 ROOT = "/condition"
+CHUNK = 500
+"""Rows that one statement inserts."""
 
 
 def write(work: Work, rule_id: UUID, condition: Condition | None, acts: Iterable[Action]) -> None:
     """Store a rule's conditions and actions in place of those it had."""
     for table in (conditions, actions):
         work.execute(delete(table).where(table.c.tenant_id == work.tenant, table.c.rule_id == rule_id))
-    place = {"tenant_id": work.tenant, "rule_id": rule_id}
-    nodes = [{**place, "place": at, **_columns(node)} for node, at, _ in walk(condition, ROOT)]
-    if nodes:
-        work.execute(conditions.insert(), nodes)
-    steps = [
-        {**place, "position": n, "type": spec["type"], "spec": spec}
-        for n, spec in enumerate(msgspec.to_builtins(action) for action in acts)
-    ]
-    if steps:
-        work.execute(actions.insert(), steps)
+    add(work, [(rule_id, condition, acts)])
+
+
+def add(work: Work, written: Iterable[tuple[UUID, Condition | None, Iterable[Action]]]) -> None:
+    """Store the conditions and actions of rules that have none yet."""
+    nodes: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = []
+    for rule_id, condition, acts in written:
+        place = {"tenant_id": work.tenant, "rule_id": rule_id}
+        nodes += ({**place, "place": at, **_columns(node)} for node, at, _ in walk(condition, ROOT))
+        steps += (
+            {**place, "position": n, "type": spec["type"], "spec": spec}
+            for n, spec in enumerate(msgspec.to_builtins(action) for action in acts)
+        )
+    for table, rows in ((conditions, nodes), (actions, steps)):
+        for start in range(0, len(rows), CHUNK):
+            work.execute(table.insert().values(rows[start : start + CHUNK]))
 
 
 def draft(work: Work, row: Row[Any]) -> RuleSet:
