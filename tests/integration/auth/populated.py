@@ -8,10 +8,17 @@ from tests.integration.auth.people import add_user, application, service_account
 from tests.integration.masterdata import files
 from tests.integration.platform import Caller, Platform
 from tests.integration.workflow import models
-from workflow import calendars, jobs
+from workflow import calendars, documents, jobs, workflows
 
 SECRETS = ("secret.person", "secret robot", "secret application", "secret customer", "owner@populated.test")
 """What nobody else may read."""
+
+_BPMN = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="urn:secret">
+<process id="secret" isExecutable="true">
+<startEvent id="start"/><userTask id="ask"/><endEvent id="end"/>
+<sequenceFlow id="in" sourceRef="start" targetRef="ask"/>
+<sequenceFlow id="out" sourceRef="ask" targetRef="end"/>
+</process></definitions>"""
 
 
 def tenant(platform: Platform) -> Caller:
@@ -57,7 +64,9 @@ def _processes(owner: Caller) -> None:
     week = {"monday": [["09:00", "17:00"]]}
     calendar = {"time_zone": "Europe/Berlin", "week": week}
     owner.call(calendars.create, {"name": "secret", "calendar": calendar}).ok(201)
-    models.start(owner, models.publish(owner, models.line(models.task(), key="secret")))
+    owner.call(workflows.create, raw=_BPMN, headers={"Content-Type": documents.BPMN}).ok(201)
+    owner.call(workflows.publish, path={"key": "secret"}).ok()
+    models.start(owner, "secret")
     failing = models.publish(owner, models.line(models.service(job="secret", retries=0), key="failing"))
     models.start(owner, failing)
     [job] = owner.call(jobs.lease, {"worker": "w", "types": ["secret"]}).ok()["items"]
