@@ -83,14 +83,13 @@ from graphql.validation import NoSchemaIntrospectionCustomRule
 from sqlalchemy.exc import DBAPIError
 
 from common import constraints, federation, logs
-from common.binding import parameters
 from common.errors import BadRequest, Forbidden, Problem
-from common.etag import IfMatch
+from common.exposed import Exposed
 from common.graph_execution import Execution, Resolver
 from common.graph_limits import DepthLimit
 from common.graph_scalars import snake
-from common.operation import PUBLIC, SELF, Operation
-from common.paging import Page, Paging, Selection
+from common.operation import Operation
+from common.paging import Page
 from common.request import Request, Response
 from common.settings import settings
 from common.work import Work
@@ -146,7 +145,7 @@ class Subgraph:
         self._source = sdl
         self._single: dict[tuple[str, str], Callable[..., Any]] = {}
         self._many: dict[tuple[str, str], Callable[..., Any]] = {}
-        self._exposed: dict[tuple[str, str], _Exposed] = {}
+        self._exposed: dict[tuple[str, str], Exposed] = {}
         self._entities: dict[str, list[_Entity[Any]]] = {}
         self._document = lru_cache(maxsize=256)(self._checked)
 
@@ -197,7 +196,7 @@ class Subgraph:
 
     def expose(self, kind: str, name: str, operation: Operation[..., Any]) -> None:
         """Let a field be an operation, with its permission."""
-        self._exposed[kind, name] = _Exposed(operation)
+        self._exposed[kind, name] = Exposed(operation)
 
     @property
     def emits(self) -> tuple[type[Any], ...]:
@@ -299,7 +298,9 @@ class Subgraph:
                 lambda parent: single(parent, call.work, **arguments), objects
             )
         if (exposed := self._exposed.get((kind, name))) is not None:
-            return lambda objects, arguments: _each(lambda _: exposed(call, arguments), objects)
+            return lambda objects, arguments: _each(
+                lambda _: exposed(call.work, call.request, arguments), objects
+            )
         if kind == "Query" and name == "_service":
             return lambda objects, _arguments: [{"sdl": self.sdl}] * len(objects)
         if kind == "Query" and name == "_entities":
@@ -365,65 +366,6 @@ class Subgraph:
         wanted = list(dict.fromkeys(value for value in keys if not isinstance(value, Exception)))
         loaded = entity.load(wanted, call.work) if wanted else {}
         return [value if isinstance(value, Exception) else loaded.get(value) for value in keys]
-
-
-class _Exposed:
-    """An operation as a field: its arguments from the field's, its permission before all."""
-
-    def __init__(self, operation: Operation[..., Any]) -> None:
-        self.operation = operation
-        self._parameters = parameters(operation)
-
-    def __call__(self, call: _Call, arguments: Mapping[str, Any]) -> Any:
-        permission = self.operation.permission
-        if permission not in (PUBLIC, SELF) and not call.work.principal.may(permission):
-            raise Forbidden(f"This needs the permission {permission}.", permission=permission)
-        given = {}
-        for parameter in self._parameters:
-            match parameter.kind:
-                case "work":
-                    value: Any = call.work
-                case "principal":
-                    value = call.work.principal
-                case "clock":
-                    value = call.work.clock
-                case "request":
-                    value = call.request
-                case "paging":
-                    value = Paging.of(_text(arguments.get("first")), arguments.get("after"))
-                case "selection":
-                    asked = Paging.of(_text(arguments.get("first")), arguments.get("after"))
-                    value = Selection(
-                        asked.limit, asked.cursor, arguments.get("filter") or "", arguments.get("sort") or ""
-                    )
-                case "if_match":
-                    version = arguments.get("version")
-                    value = IfMatch(frozenset("*" if version is None else [str(version)]))
-                case "body":
-                    value = _converted(arguments.get("input") or {}, parameter.type)
-                case "query_struct":
-                    value = _converted({k: v for k, v in arguments.items() if v is not None}, parameter.type)
-                case _:
-                    if arguments.get(parameter.name) is None and not parameter.required:
-                        continue
-                    value = _converted(arguments.get(parameter.name), parameter.type)
-            given[parameter.name] = value
-        result = self.operation.function(**given)
-        result = result.body if isinstance(result, Response) else result
-        # An operation without an answer has been done: the graph has no empty type.
-        return True if result is None else result
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
-
-
-def _converted(value: Any, kind: Any) -> Any:
-    try:
-        # As JSON would bring it: a scalar may have made it a decimal or a moment already.
-        return msgspec.convert(msgspec.to_builtins(value), kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadRequest(str(error).replace("`", "'") + ".") from error
 
 
 def _key(value: Any, kind: type[Any], entity: str) -> Any:
