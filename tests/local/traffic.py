@@ -93,13 +93,13 @@ TRAFFIC: dict[str, Callable[[Stack, Tenant], None]] = {
 
 
 def failures(stack: Stack) -> None:
-    """Each service answers 503 once, while the database seems to be of another release."""
+    """Each service answers 503 once, while the database seems to be of an earlier release."""
     engine = create_engine(stack.database)
     said = text("update platform.alembic_version set version_num = :version")
     try:
         with engine.begin() as connection:
             head = connection.execute(text("select version_num from platform.alembic_version")).scalar_one()
-            connection.execute(said, {"version": "none"})
+            connection.execute(said, {"version": "0001"})
         with stack.http as http:
             for service in SERVICES:
                 answer = http.get(f"/{service}/health/ready")
