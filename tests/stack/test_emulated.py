@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from infra.cdk.bundling import ROOT
 from infra.emulated import Emulator, Outcome, in_order, without
+from local.ministack import Ministack
 from local.ports import free_port
 from tests.stack.synthesis import synthesis
 
@@ -46,30 +43,12 @@ TABLE = ROOT / "docs" / "emulated.md"
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A ministack of its own, with nothing in it."""
-    installed = ROOT / ".local" / "venvs" / "ministack"
-    if not installed.exists():
-        pytest.skip("ministack is not installed; `make up` installs it")
-    state = tmp_path_factory.mktemp("emulated")
-    shutil.copytree(installed, state / "venvs" / "ministack", symlinks=True)
-    port = str(free_port())
-    environment = os.environ | {
-        "GROUNDWORK_STATE": str(state),
-        "GROUNDWORK_AWS_PORT": port,
-        "PYTHONPATH": os.pathsep.join(
-            str(ROOT / part) for part in (".", "layers/common/python", "functions")
-        ),
-    }
-    environment.pop("AWS_ENDPOINT_URL", None)
-
-    def tell(what: str) -> None:
-        command = [sys.executable, "-c", f"from local import emulator; emulator.{what}()"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-
+    emulator = Ministack(tmp_path_factory.mktemp("emulated"), free_port())
+    emulator.start()
     try:
-        tell("up")
-        yield f"http://127.0.0.1:{port}"
+        yield emulator.endpoint
     finally:
-        tell("down")
+        emulator.stop()
 
 
 @pytest.fixture(scope="module")
