@@ -6,6 +6,7 @@ labels and the service as dimensions, and once more the service alone (see ``com
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from common.metrics import Metric
@@ -16,7 +17,7 @@ INTERVAL = "$__rate_interval"
 
 
 @dataclass(frozen=True)
-class Query:
+class Query(ABC):
     """A metric, of one service or (empty) of all, kept apart by some of its labels."""
 
     metric: Metric
@@ -30,13 +31,13 @@ class Query:
         """Grafana's legend: the name, or the values of the labels."""
         return self.name or " ".join(f"{{{{{label}}}}}" for label in self.by) or self.metric.name
 
+    @abstractmethod
     def promql(self) -> str:
         """The PromQL expression."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cloudwatch(self) -> str:
         """The CloudWatch metric math expression."""
-        raise NotImplementedError
 
     def _selector(self) -> str:
         return f'{{service="{self.service}"}}' if self.service else ""
